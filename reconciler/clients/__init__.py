@@ -1,0 +1,1 @@
+"""What talks on a wire."""

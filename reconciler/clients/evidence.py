@@ -1,0 +1,169 @@
+"""What a topic still holds and who still reads it: the figures behind a deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec
+
+from reconciler.clients.kafka import Kafka, answer, batches, reason
+from reconciler.clients.lean import LostAnswer
+from reconciler.errors import Failed
+
+SIDE_BY_SIDE = 16
+PARTITIONS = 2_000
+
+
+@dataclass
+class Evidence:
+    """Of one topic. `records` is an upper bound where compaction removed some. Bytes count every replica.
+
+    `groups` maps a group to its lag in records; `active` are those with members on the topic right now. `hidden`
+    says what could not be seen, and why; whoever decides must then assume the worst.
+    """
+
+    records: int = 0
+    bytes: int | None = None
+    last_write: str = ""
+    groups: dict[str, int] = field(default_factory=dict)
+    active: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+
+
+def gather(kafka: Kafka, partitions: Mapping[str, int]) -> dict[str, Evidence]:
+    """Evidence of each topic; `partitions` says how many it has."""
+    found = {name: Evidence() for name in partitions}
+    latest = _offsets(kafka, partitions, found)
+    _sizes(kafka, found)
+    _groups(kafka, found, latest)
+    return found
+
+
+def _offsets(
+    kafka: Kafka, partitions: Mapping[str, int], found: Mapping[str, Evidence]
+) -> dict[TopicPartition, int]:
+    wanted = [TopicPartition(name, p) for name, count in partitions.items() for p in range(count)]
+    earliest = _ask(kafka, wanted, OffsetSpec.earliest(), found)
+    latest = _ask(kafka, wanted, OffsetSpec.latest(), found)
+    newest = _ask(kafka, wanted, OffsetSpec.max_timestamp(), found)
+    for partition in wanted:
+        own = found[partition.topic]
+        first, end = earliest.get(partition), latest.get(partition)
+        if first is not None and end is not None:
+            own.records += max(end.offset - first.offset, 0)
+        if (last := newest.get(partition)) is not None and last.timestamp > 0:
+            when = datetime.fromtimestamp(last.timestamp / 1000, UTC)
+            own.last_write = max(own.last_write, when.isoformat(timespec="seconds"))
+    return {partition: result.offset for partition, result in latest.items()}
+
+
+def _ask(
+    kafka: Kafka,
+    wanted: Sequence[TopicPartition],
+    spec: OffsetSpec,
+    found: Mapping[str, Evidence],
+) -> dict[TopicPartition, Any]:
+    answers: dict[TopicPartition, Any] = {}
+    for batch in batches(wanted, PARTITIONS):
+        asked = kafka.admin.list_offsets(
+            dict.fromkeys(batch, spec),
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=kafka.timeout,
+        )
+        for partition, future in asked.items():
+            got = answer(future, kafka.timeout)
+            if isinstance(got, BaseException):
+                _hide(found, partition.topic, f"offsets: {reason(got)}")
+            else:
+                answers[partition] = got
+    return answers
+
+
+def _hide(found: Mapping[str, Evidence], topic: str, why: str) -> None:
+    if why not in found[topic].hidden:
+        found[topic].hidden.append(why)
+
+
+def _sizes(kafka: Kafka, found: Mapping[str, Evidence]) -> None:
+    # Bytes are shown where they can be had; no decision hangs on them, records are the evidence.
+    if not kafka.has_lean:
+        return
+    try:
+        sizes = kafka.lean.log_dirs(sorted(found))
+    except (Failed, LostAnswer):
+        return
+    for name, size in sizes.items():
+        if name in found:
+            found[name].bytes = size
+
+
+def _groups(
+    kafka: Kafka, found: Mapping[str, Evidence], latest: Mapping[TopicPartition, int]
+) -> None:
+    listed = answer(kafka.admin.list_consumer_groups(request_timeout=kafka.timeout), kafka.timeout)
+    problems = [listed] if isinstance(listed, BaseException) else list(listed.errors)
+    for error in problems:
+        for name in found:
+            _hide(found, name, f"consumer groups: {_words(error)}")
+    if isinstance(listed, BaseException):
+        return
+    ids = [group.group_id for group in listed.valid]
+    _members(kafka, ids, found)
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        for group, offsets in zip(ids, pool.map(lambda g: _committed(kafka, g), ids), strict=True):
+            _lag(group, offsets, found, latest)
+
+
+def _words(error: object) -> str:
+    return reason(error) if isinstance(error, BaseException) else str(error)
+
+
+def _members(kafka: Kafka, ids: Sequence[str], found: Mapping[str, Evidence]) -> None:
+    for batch in batches(ids, 100):
+        asked = kafka.admin.describe_consumer_groups(list(batch), request_timeout=kafka.timeout)
+        for group, future in asked.items():
+            got = answer(future, kafka.timeout)
+            if isinstance(got, BaseException):
+                for name in found:
+                    _hide(found, name, f"group {group}: {reason(got)}")
+                continue
+            for topic in sorted(_read_by(got.members) & found.keys()):
+                found[topic].active.append(group)
+
+
+def _read_by(members: Iterable[Any]) -> set[str]:
+    return {p.topic for m in members if m.assignment for p in m.assignment.topic_partitions}
+
+
+def _committed(kafka: Kafka, group: str) -> list[TopicPartition] | BaseException:
+    asked = kafka.admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group)], request_timeout=kafka.timeout
+    )
+    got = answer(asked[group], kafka.timeout)
+    return got if isinstance(got, BaseException) else list(got.topic_partitions)
+
+
+def _lag(
+    group: str,
+    offsets: list[TopicPartition] | BaseException,
+    found: Mapping[str, Evidence],
+    latest: Mapping[TopicPartition, int],
+) -> None:
+    if isinstance(offsets, BaseException):
+        for name in found:
+            _hide(found, name, f"offsets of group {group}: {reason(offsets)}")
+        return
+    for committed in offsets:
+        if committed.topic in found and committed.offset >= 0:
+            end = latest.get(TopicPartition(committed.topic, committed.partition), 0)
+            groups = found[committed.topic].groups
+            groups[group] = groups.get(group, 0) + max(end - committed.offset, 0)

@@ -1,0 +1,198 @@
+"""A Kafka cluster's admin protocol: a login that fails in clear words, and every answer looked at."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AclOperation, AdminClient, DescribeClusterResult
+
+from reconciler.clients.lean import Lean, why_not
+from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
+
+# The request went out, or may have, and nothing came back: only reading back tells what happened.
+LOST = frozenset(
+    {
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError._DESTROY,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NETWORK_EXCEPTION,
+    }
+)
+DENIED = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+HOPELESS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
+
+
+class _Silent(logging.Handler):
+    """librdkafka's own lines never reach a user's screen; what matters in them comes back as errors."""
+
+    def emit(self, record: logging.LogRecord) -> None: ...
+
+
+def _silent_logger() -> logging.Logger:
+    logger = logging.Logger("librdkafka")  # not registered: nothing else can turn it on
+    logger.addHandler(_Silent())
+    return logger
+
+
+@dataclass(slots=False)
+class Kafka:
+    """One cluster, logged in. `operations` are what this login may do on the cluster itself, None when hidden."""
+
+    admin: AdminClient
+    bootstrap: str
+    properties: Mapping[str, str]
+    timeout: float
+    cluster_id: str
+    brokers: tuple[int, ...]
+    operations: frozenset[AclOperation] | None = field(default=None)
+
+    @cached_property
+    def lean(self) -> Lean:
+        """kafka-python with the same login. Raises Failed when it does not know that login."""
+        if reason := why_not(self.properties):
+            raise Failed(reason)
+        return Lean(self.bootstrap, self.properties, self.timeout)
+
+    @property
+    def has_lean(self) -> bool:
+        return not why_not(self.properties)
+
+    def close(self) -> None:
+        if "lean" in self.__dict__:
+            self.lean.close()
+
+
+def login(name: str, bootstrap: str, properties: Mapping[str, str], timeout: float) -> Kafka:
+    """Connect, prove that the cluster answers, and learn its id, brokers and our rights; within `timeout` seconds.
+
+    Raises LoginFailed for refused credentials or certificates as soon as the broker says so, Unreachable otherwise.
+    """
+    seen: list[KafkaError] = []
+    admin = _client(name, bootstrap, properties, seen)
+    answer = _describe(admin, seen, time.monotonic() + timeout)
+    if isinstance(answer, DescribeClusterResult):
+        nodes = tuple(sorted(node.id for node in answer.nodes))
+        return Kafka(
+            admin, bootstrap, properties, timeout, str(answer.cluster_id), nodes, _rights(answer)
+        )
+    raise _no_login(name, bootstrap, seen, timeout)
+
+
+def _rights(answer: DescribeClusterResult) -> frozenset[AclOperation] | None:
+    # Annotated as a list, but None when this login may not describe the cluster (measured).
+    allowed: list[Any] | None = answer.authorized_operations
+    return None if allowed is None else frozenset(AclOperation(op) for op in allowed)
+
+
+def _client(
+    name: str, bootstrap: str, properties: Mapping[str, str], seen: list[KafkaError]
+) -> AdminClient:
+    settings: dict[str, Any] = {
+        "client.id": "kstate",
+        "socket.connection.setup.timeout.ms": 5000,
+        "reconnect.backoff.max.ms": 1000,
+        **properties,
+        "bootstrap.servers": bootstrap,
+        "log_level": 0,
+        "error_cb": seen.append,
+    }
+    try:
+        return AdminClient(settings, logger=_silent_logger())
+    except (KafkaException, TypeError, ValueError) as error:
+        raise LoginFailed(f"cluster {name}: {reason(error)}") from error
+
+
+def _describe(
+    admin: AdminClient, seen: list[KafkaError], end: float
+) -> DescribeClusterResult | None:
+    """Ask until it answers. librdkafka says why a login fails only to `error_cb`, and calls that only in poll()."""
+    while (left := end - time.monotonic()) > 0:
+        asked = admin.describe_cluster(
+            include_authorized_operations=True, request_timeout=max(0.1, min(left, 3.0))
+        )
+        while not asked.done():
+            admin.poll(0.02)
+            if any(_hopeless(error) for error in seen):
+                return None
+        if asked.exception() is None:
+            found: DescribeClusterResult = asked.result()
+            return found
+    return None
+
+
+def _hopeless(error: KafkaError) -> bool:
+    return error.code() in HOPELESS or "alert" in error.str()
+
+
+def _no_login(name: str, bootstrap: str, seen: list[KafkaError], timeout: float) -> Failed:
+    for error in seen:
+        if error.code() == KafkaError._AUTHENTICATION:
+            return LoginFailed(
+                f"cluster {name}: authentication failed at {bootstrap}: {error.str()}",
+                hint="Check user, password and mechanism under `kafka:` in the Cluster document.",
+            )
+        if _hopeless(error):
+            return LoginFailed(
+                f"cluster {name}: TLS failed at {bootstrap}: {error.str()}",
+                hint="Check `ssl.ca.location` and the client certificate in the Cluster document.",
+            )
+    telling = [e for e in seen if e.code() != KafkaError._ALL_BROKERS_DOWN] or seen
+    why = telling[0].str() if telling else "no answer"
+    return Unreachable(
+        f"cluster {name}: cannot reach {bootstrap} within {timeout:g} s: {why}",
+        hint="Is the address right, and is the broker up? `kstate doctor` looks closer.",
+    )
+
+
+def reason(error: BaseException) -> str:
+    """The server's own words. Authorizer dumps of hundreds of characters are cut to their last sentence."""
+    inner = error.args[0] if isinstance(error, KafkaException) and error.args else error
+    if not isinstance(inner, KafkaError):
+        return str(inner)
+    text = " ".join(inner.str().split())
+    if inner.code() in DENIED and len(text) > 200:
+        text = "..." + text.rstrip(".").rpartition(". ")[2].rpartition(" needs ")[2]
+        text = f"not authorized: needs {text.lstrip('.')}"
+    return f"{inner.name()}: {text}"
+
+
+def code(error: BaseException) -> int:
+    """Kafka's error number of an exception, 0 for anything else."""
+    inner = error.args[0] if isinstance(error, KafkaException) and error.args else None
+    return inner.code() if isinstance(inner, KafkaError) else 0
+
+
+def answer(future: Future[Any], timeout: float) -> Any:
+    """What a future brings, or the exception it ended with; never raises for what the server said."""
+    try:
+        return future.result(timeout + 5)
+    except (KafkaException, TimeoutError) as error:
+        return error
+
+
+def refused(what: str, error: BaseException) -> Failed:
+    """A failed read as an error that names the operation and keeps the server's words."""
+    if code(error) in LOST:
+        return Unreachable(f"{what}: {reason(error)}")
+    hint = "`kstate doctor` prints the rights this login needs." if code(error) in DENIED else ""
+    return ServerRefused(f"{what}: {reason(error)}", hint=hint)
+
+
+def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """The items in order, at most `size` at a time."""
+    return (items[at : at + size] for at in range(0, len(items), size))

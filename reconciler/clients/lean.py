@@ -1,0 +1,130 @@
+"""The few calls librdkafka lacks or makes expensive, over kafka-python; its private transport is wrapped only here."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.errors import Failed, Unreachable
+
+FILES = {"ssl.certificate.location", "ssl.key.location", "ssl.key.password"}
+KNOWN = FILES | {
+    "security.protocol",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.endpoint.identification.algorithm",
+}
+LOGIN_PREFIXES = ("ssl.", "sasl.", "security.", "enable.ssl", "enable.sasl", "oauth")
+MECHANISMS = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
+
+
+def why_not(properties: Mapping[str, str]) -> str:
+    """Empty when this login can be spoken here, else what stands in the way."""
+    login = {name for name in properties if name.startswith(LOGIN_PREFIXES)}
+    if strange := sorted(login - KNOWN):
+        return "this client does not know " + ", ".join(strange)
+    mechanism = _mechanism(properties)
+    if "SASL" in _protocol(properties) and mechanism not in MECHANISMS:
+        return f"this client does not log in by {mechanism}"
+    return ""
+
+
+def _protocol(properties: Mapping[str, str]) -> str:
+    return properties.get("security.protocol", "PLAINTEXT").upper()
+
+
+def _mechanism(properties: Mapping[str, str]) -> str:
+    return properties.get("sasl.mechanism", properties.get("sasl.mechanisms", "GSSAPI")).upper()
+
+
+class Lean:
+    """One connection pool of kafka-python. `send` returns the decoded reply, errors still inside."""
+
+    def __init__(self, bootstrap: str, properties: Mapping[str, str], timeout: float) -> None:
+        from kafka.admin import KafkaAdminClient
+        from kafka.errors import KafkaError
+
+        logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
+        self._failure = KafkaError
+        try:
+            self._client = KafkaAdminClient(**settings(bootstrap, properties, timeout))
+        except KafkaError as error:
+            raise Unreachable(f"{bootstrap}: {error}") from error
+
+    def send(self, request: Any) -> Any:
+        """One request to any broker, which forwards what the controller has to do (KRaft, KIP-590)."""
+        manager = self._client._manager
+        try:
+            return manager.run(manager.send, request)
+        except self._failure as error:
+            raise LostAnswer(f"{type(error).__name__}: {error}") from error
+
+    def log_dirs(self, topics: list[str]) -> dict[str, int]:
+        """Bytes on disk by topic, all replicas together; a topic without an answer is left out."""
+        sizes: dict[str, int] = {}
+        try:
+            replies = self._client.describe_log_dirs(topics)
+        except self._failure as error:
+            raise LostAnswer(f"{type(error).__name__}: {error}") from error
+        for name, size in _sizes(replies):
+            sizes[name] = sizes.get(name, 0) + size
+        return sizes
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class LostAnswer(Failed):
+    """The request went out and no answer came back: only reading can tell whether it took effect."""
+
+
+def _sizes(replies: Any) -> list[tuple[str, int]]:
+    found = []
+    for broker in replies.values() if isinstance(replies, dict) else replies:
+        for directory in broker if isinstance(broker, list) else broker.get("results", []):
+            for topic in directory.get("topics", []):
+                total = sum(p["partition_size"] for p in topic["partitions"])
+                found.append((topic["name"], total))
+    return found
+
+
+def settings(bootstrap: str, properties: Mapping[str, str], timeout: float) -> dict[str, Any]:
+    """librdkafka's property names as kafka-python's arguments."""
+    protocol = _protocol(properties)
+    wanted: dict[str, Any] = {
+        "bootstrap_servers": bootstrap.split(","),
+        "client_id": "kstate",
+        "security_protocol": protocol,
+        "request_timeout_ms": int(timeout * 1000),
+        "bootstrap_timeout_ms": int(timeout * 1000),
+    }
+    if "SASL" in protocol:
+        wanted["sasl_mechanism"] = _mechanism(properties)
+        wanted["sasl_plain_username"] = properties.get("sasl.username")
+        wanted["sasl_plain_password"] = properties.get("sasl.password")
+    if "SSL" in protocol:
+        wanted["ssl_context"] = tls(properties)
+    return wanted
+
+
+def tls(properties: Mapping[str, str]) -> ssl.SSLContext:
+    """A context that verifies the broker, with the client's certificate if there is one."""
+    context = ssl.create_default_context(
+        cafile=properties.get("ssl.ca.location"), cadata=properties.get("ssl.ca.pem")
+    )
+    # librdkafka's own switch for a broker whose name is not in its certificate; the chain is still verified.
+    if properties.get("ssl.endpoint.identification.algorithm") == "none":
+        context.check_hostname = False
+    if "ssl.certificate.location" in properties:
+        context.load_cert_chain(
+            properties["ssl.certificate.location"],
+            properties.get("ssl.key.location"),
+            properties.get("ssl.key.password"),
+        )
+    return context

@@ -1,0 +1,1 @@
+"""The pure heart: no file, socket, clock, environment or random number in here."""

@@ -1,0 +1,112 @@
+"""Documents in, the desired state of one cluster out: who asked for what, and what must not be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from reconciler.core.model import Body, Document, Key, Kind, Path, Platform, Resource
+
+Selected = Callable[[Key], bool]
+
+
+@dataclass
+class Desired:
+    """What the spec says about one cluster. `conflicts` name two documents that cannot both be right."""
+
+    state: dict[Key, Resource] = field(default_factory=dict)
+    absent: set[Key] = field(default_factory=set)
+    sources: dict[Key, list[str]] = field(default_factory=dict)
+    protected: set[Key] = field(default_factory=set)
+    impossible: dict[Key, Resource] = field(default_factory=dict)
+    conflicts: list[tuple[Document, str]] = field(default_factory=list)
+
+    def fields(self, kind: str) -> frozenset[str]:
+        """The configuration names in play for a kind: the second step of every nested setting."""
+        return frozenset(
+            name
+            for key, resource in self.state.items()
+            if key.kind == kind
+            for inner in resource.settings.values()
+            if isinstance(inner, Mapping)
+            for name in inner
+        )
+
+    def names(self, kind: str) -> frozenset[str]:
+        """Everything declared of a kind, wanted or unwanted."""
+        return frozenset(key.name for key in (*self.state, *self.absent) if key.kind == kind)
+
+
+def desired(
+    cluster: str,
+    documents: Iterable[Document],
+    kinds: Mapping[str, Kind],
+    platform: Platform,
+    offered: Callable[[Kind], bool],
+) -> Desired:
+    """Every document that speaks of this cluster, as resources.
+
+    The same resource from two documents is one resource with two sources when both mean the same. A kind the platform
+    lacks is impossible where the document names the cluster, and left out where it only means "wherever possible".
+    """
+    found = Desired()
+    by_document = {kind.document: kind for kind in kinds.values()}
+    for document in documents:
+        kind = by_document.get(document.kind)
+        named = cast("list[str] | None", document.metadata.get("clusters"))
+        if kind is None or (named is not None and cluster not in named):
+            continue
+        if offered(kind) or named is not None:
+            means = [
+                (Key(cluster, kind.name, resource.name), resource)
+                for resource in kind.resources(document, platform)
+            ]
+            _add(found, document, means, possible=offered(kind))
+    return found
+
+
+def _add(
+    found: Desired, document: Document, means: list[tuple[Key, Resource]], *, possible: bool
+) -> None:
+    unwanted = document.metadata.get("ensure") == "absent"
+    for key, resource in means:
+        if not possible:
+            found.impossible[key] = resource
+        elif unwanted:
+            _unwanted(found, key, document)
+        else:
+            _wanted(found, key, resource, document)
+        found.sources.setdefault(key, []).append(document.source)
+        if document.metadata.get("protect"):
+            found.protected.add(key)
+
+
+def _unwanted(found: Desired, key: Key, document: Document) -> None:
+    if key in found.state:
+        found.conflicts.append(
+            (document, f"{key} must be absent here, but {_first(found, key)} wants it")
+        )
+    found.absent.add(key)
+
+
+def _wanted(found: Desired, key: Key, resource: Resource, document: Document) -> None:
+    if key in found.absent:
+        found.conflicts.append(
+            (document, f"{key} is wanted here, but must be absent by {_first(found, key)}")
+        )
+    if found.state.setdefault(key, resource).settings != resource.settings:
+        found.conflicts.append((document, f"{key} is wanted otherwise by {_first(found, key)}"))
+
+
+def _first(found: Desired, key: Key) -> str:
+    return found.sources[key][0]
+
+
+def in_owned(kind: Kind, name: str, owns: Body) -> bool:
+    """Whether a live name is inside what the Cluster document says it owns: literal prefixes."""
+    prefixes = cast("Iterable[str]", owns.get(kind.owns) or ())
+    return kind.owned_as(name).startswith(tuple(prefixes))
+
+
+NAME: Path = ("metadata", "name")

@@ -1,0 +1,336 @@
+"""The nouns of kstate, and the contracts that kinds, drivers and platforms fulfil.
+
+Everything here is data: frozen, comparable, made of plain JSON values, so that a plan can be written down and read
+back without loss. Desired, live and last-applied state are one type (`State`); nothing below can tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+Body: TypeAlias = Mapping[str, Json]
+Path: TypeAlias = tuple[str, ...]
+
+NOTHING: Mapping[str, Json] = MappingProxyType({})
+
+
+class Key(NamedTuple):
+    """What names a thing everywhere: `prod-eu/topic/orders.placed.v1`. Ordered, hashable, printable."""
+
+    cluster: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.cluster}/{self.kind}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """The reverse of `str(key)`; only the name may hold further slashes. Raises ValueError."""
+        cluster, kind, name = text.split("/", 2)
+        return cls(cluster, kind, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A name and its settings. A setting that is absent is not compared; one that is None must not be set.
+
+    `facts` are what was seen beside the settings (a topic's id, say): never compared, usable as preconditions.
+    """
+
+    name: str
+    settings: Body
+    facts: Body = field(default=NOTHING, compare=False)
+
+
+State: TypeAlias = Mapping[Key, Resource]
+
+
+class Edit(NamedTuple):
+    """One setting that differs. `path` is a tuple, so that `retention.ms` keeps its dot. None means: not set."""
+
+    path: Path
+    before: Json
+    after: Json
+
+
+class Level(StrEnum):
+    """How bad: a notice never blocks, danger and limit block until approved, impossible always blocks."""
+
+    NOTICE = "notice"
+    DANGER = "danger"
+    LIMIT = "limit"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Something a reviewer has to know about a change. `evidence` holds figures, which never enter the digest."""
+
+    code: str
+    message: str
+    evidence: Body = NOTHING
+
+    @property
+    def level(self) -> Level:
+        """Derived from the code's group: KS1xx notice, KS2xx danger, KS3xx limit, KS9xx impossible."""
+        return _LEVELS[self.code[2]]
+
+    @property
+    def blocking(self) -> bool:
+        return self.level is not Level.NOTICE
+
+
+_LEVELS = {"1": Level.NOTICE, "2": Level.DANGER, "3": Level.LIMIT, "9": Level.IMPOSSIBLE}
+
+
+class Action(StrEnum):
+    """What a change does; derived from which side is absent, never stored."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Owner(StrEnum):
+    """Whose a live resource is: not there yet, recorded as ours, nobody's, or another estate's."""
+
+    NEW = "new"
+    OURS = "ours"
+    UNOWNED = "unowned"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource that is to become different.
+
+    | before | after | action |
+    |--------|-------|--------|
+    | None   | body  | create |
+    | body   | body  | update, and `edits` says what differs |
+    | body   | None  | delete |
+
+    `before` holds only the settings that the change is about, as they were read. `expects` are facts that must
+    still hold at apply (a topic's id). `sources` are `file:line` places. `steps` are the writes in order, in words,
+    where one write is not enough.
+    """
+
+    key: Key
+    before: Body | None
+    after: Body | None
+    edits: tuple[Edit, ...] = ()
+    steps: tuple[str, ...] = ()
+    risks: tuple[Risk, ...] = ()
+    expects: Body = NOTHING
+    sources: tuple[str, ...] = ()
+    owner: Owner = Owner.NEW
+
+    @property
+    def action(self) -> Action:
+        if self.before is None:
+            return Action.CREATE
+        return Action.DELETE if self.after is None else Action.UPDATE
+
+
+class Status(StrEnum):
+    """How a change ended. `unknown`: it was sent and no answer came; only reading back can tell."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a change, with the server's own words. There is one for every change, always."""
+
+    key: Key
+    status: Status
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One checked YAML document. `file` is relative to the spec folder, `line` counts from 1.
+
+    `spec` has its profile merged in, its variables filled and its secrets still as references.
+    `locate(path)` gives (line, column) of a value, for example `("spec", "config", "retention.ms")`.
+    """
+
+    kind: str
+    name: str
+    metadata: Body
+    spec: Body
+    file: str
+    line: int
+    locate: Callable[[Path], tuple[int, int]] = field(compare=False, repr=False)
+
+    @property
+    def source(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a driver has to read.
+
+    `names` are those whose settings are wanted, None for all. `fields` are the configuration names in play, None for
+    every one. With `others`, every other name that is there is returned too, bare. With `facts`, what preconditions
+    need (a topic's id) is read as well.
+    """
+
+    names: frozenset[str] | None = None
+    fields: frozenset[str] | None = None
+    others: bool = False
+    facts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A cluster to talk to: its name and its connection, references unresolved.
+
+    `root` is the folder that relative `file:` references start from. `timeout` is in seconds, for one request.
+    """
+
+    name: str
+    spec: Body
+    root: str = "."
+    timeout: float = 10.0
+
+
+class Session(Protocol):
+    """One cluster while kstate is logged in: its name, its id, and its clients, opened when first asked for."""
+
+    @property
+    def cluster(self) -> str: ...
+
+    @property
+    def cluster_id(self) -> str: ...
+
+    @property
+    def facts(self) -> Body:
+        """What is true of the whole cluster, for the rules: `brokers` (how many)."""
+
+    def client(self, wire: str) -> object:
+        """The client of a wire (`kafka-admin`, `acl`, ...). Raises errors.Failed when it cannot be had."""
+
+    def close(self) -> None: ...
+
+
+class Driver(Protocol):
+    """The whole I/O contract of a kind on a wire. `write` takes a batch; one call can carry thousands.
+
+    `read` returns what is live inside the scope; what it cannot see for lack of rights is errors.ServerRefused, never
+    a shorter answer. `write` returns one outcome for every change, whatever happens. `vet` asks the server, without
+    doing anything, what it would refuse, and gathers the evidence behind deletions: risks by key. A server that does
+    not let us ask is a KS1xx notice, never a failure.
+    """
+
+    @property
+    def wire(self) -> str: ...
+
+    @property
+    def batch(self) -> int:
+        """How many changes one call of `write` may carry."""
+
+    def read(self, session: Session, scope: Scope) -> Iterable[Resource]: ...
+
+    def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]: ...
+
+    def write(self, session: Session, changes: Sequence[Change]) -> Iterable[Outcome]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a risk code means, for `kstate explain` and the docs. `undo` says whether it can be undone."""
+
+    code: str
+    title: str
+    text: str
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a rule may look at beside the change itself: one cluster, one kind.
+
+    `live` is everything there now, bare where nobody declared it; `planned` is what the spec wants to be there.
+    """
+
+    platform: Platform
+    facts: Body
+    live: Mapping[str, Resource]
+    planned: Mapping[str, Resource]
+
+
+Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]]
+
+
+def no_problems(_document: Document) -> Iterable[tuple[Path, str]]:
+    """The check of a kind whose JSON Schema says everything there is to check."""
+    return ()
+
+
+def no_names(_resource: Resource) -> Iterable[str]:
+    """The `needs` of a kind whose resources do not build on each other."""
+    return ()
+
+
+def same(name: str) -> str:
+    """The `owned_as` of a kind whose name is what `owns` speaks of."""
+    return name
+
+
+def one_tier(_change: Change) -> int:
+    """The order inside a kind where all changes of an action may go together."""
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
+
+    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means on
+    a platform. `after` names kinds whose creations come first and whose deletions come last. `tier` orders changes of
+    the same action inside the kind, smallest first. `whole`: a write replaces everything, so everything is compared.
+    `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
+    that speaks of this kind, and `owned_as` the part of a name that they are compared with.
+    """
+
+    name: str
+    document: str
+    resources: Callable[[Document, Platform], Iterable[Resource]]
+    drivers: tuple[Driver, ...]
+    check: Callable[[Document], Iterable[tuple[Path, str]]] = no_problems
+    after: tuple[str, ...] = ()
+    tier: Callable[[Change], int] = one_tier
+    whole: bool = False
+    facts: bool = False
+    owns: str = ""
+    owned_as: Callable[[str], str] = same
+    rules: tuple[Rule, ...] = ()
+    codes: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """Where a cluster runs; the last line of its file.
+
+    `login` opens a session or raises errors.Failed within the target's timeout. `wires` are those the platform has;
+    a kind is offered where one of its drivers' wires is. `drivers` are the platform's own, by kind; they win.
+    `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
+    """
+
+    name: str
+    title: str
+    login: Callable[[Target], Session]
+    wires: frozenset[str]
+    drivers: Mapping[str, Driver] = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()

@@ -1,0 +1,78 @@
+"""What an apply came to: one outcome for every change, one exit code for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.model import Key, Outcome, Status
+from reconciler.core.plan import Plan
+
+FORMAT = "kstate.result/v1"
+# What decides when nothing was written: the first of these that any cluster has.
+ORDER = (64, 1, 4, 3, 5, 2, 0)
+PARTLY = 6
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Outcomes in the plan's order. `written`: something was, or may have been, written by this run.
+
+    `failures` are clusters that could not be finished, with the words that say why.
+    """
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    written: bool
+    interrupted: bool = False
+    failures: tuple[tuple[str, str], ...] = ()
+
+    def count(self, status: Status) -> int:
+        return sum(outcome.status is status for outcome in self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        return self.count(Status.DONE) == len(self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all as planned, 6 in part, 1 nothing of it, 130 stopped by a signal before the first write."""
+        if self.complete:
+            return 0
+        if self.written or any(o.status is Status.DONE for o in self.outcomes):
+            return PARTLY
+        return INTERRUPTED if self.interrupted else 1
+
+    @property
+    def left(self) -> tuple[Outcome, ...]:
+        """Everything that is not as planned."""
+        return tuple(o for o in self.outcomes if o.status is not Status.DONE)
+
+
+def fold(codes: Iterable[int]) -> int:
+    """One exit code for many clusters of which none was written to."""
+    found = set(codes)
+    return next((code for code in ORDER if code in found), max(found, default=0))
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """The JSON of `schemas/result.v1.json`: every change with its outcome."""
+    actions: dict[Key, str] = {c.key: str(c.action) for c in result.plan.changes}
+    return {
+        "format": FORMAT,
+        "plan": result.plan.digest,
+        "exit_code": result.exit_code,
+        "summary": {str(status): result.count(status) for status in Status},
+        "changes": [
+            {
+                "key": str(outcome.key),
+                "action": actions[outcome.key],
+                "status": str(outcome.status),
+                "words": outcome.words,
+            }
+            for outcome in result.outcomes
+        ],
+        "failures": [{"cluster": name, "words": words} for name, words in result.failures],
+    }

@@ -1,0 +1,53 @@
+"""A setting as a person writes it in, the same text as Kafka means it out; so that `7d` equals `604800000`."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from reconciler.core.model import Json
+from reconciler.core.units import duration_ms, size_bytes
+
+_FRACTION = re.compile(r"-?\d+\.\d+")
+# The order of these lists has no meaning to Kafka.
+_SETS = frozenset({"cleanup.policy"})
+
+
+def canonical(name: str, value: Json) -> str | None:
+    """One text for every way to write the same value of a configuration. None stays: it means unset.
+
+    Names that end in `.ms` are durations and those that end in `bytes` are sizes, with units or as bare numbers of
+    milliseconds and bytes. Raises ValueError for a unit that does not exist.
+    """
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple():
+            return _text(name, ",".join(str(canonical(name, item)) for item in value))
+        case _:
+            return _text(name, str(value))
+
+
+@lru_cache(maxsize=4096)
+def _text(name: str, value: str) -> str:
+    text = value.strip()
+    if name.endswith((".ms", "bytes")) and text and not text.lstrip("-").isdigit():
+        return str(duration_ms(text) if name.endswith(".ms") else size_bytes(text))
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    if _FRACTION.fullmatch(text):
+        return text.rstrip("0").rstrip(".")
+    if "," in text:
+        parts = [part.strip() for part in text.split(",")]
+        return ",".join(sorted(parts) if name in _SETS else parts)
+    return text
+
+
+def lenient(name: str, value: str) -> str:
+    """The same for a value that a server gave: what cannot be understood is kept as it is."""
+    try:
+        return _text(name, value)
+    except ValueError:
+        return value

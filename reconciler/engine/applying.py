@@ -1,0 +1,299 @@
+"""A Plan in, an outcome for every change out: all clusters are ready, or nothing is written anywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.model import (
+    Action,
+    Change,
+    Driver,
+    Key,
+    Level,
+    Outcome,
+    Resource,
+    Scope,
+    Session,
+    State,
+    Status,
+    Target,
+)
+from reconciler.core.plan import ClusterPlan, Plan, cluster_digest
+from reconciler.core.result import Result
+from reconciler.core.risk import Approval, Gate, gate
+from reconciler.core.settle import Moved, Settled, settle
+from reconciler.engine.clusters import (
+    Options,
+    driver_of,
+    login,
+    side_by_side,
+    stamp,
+    state_of,
+    vetted,
+)
+from reconciler.errors import Failed, KstateError, Stale
+from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
+
+AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
+
+
+class Unready(KstateError):
+    """Clusters on which the plan cannot be carried out; nothing was written anywhere."""
+
+    def __init__(self, failures: Mapping[str, KstateError]) -> None:
+        super().__init__("; ".join(error.message for error in failures.values()))
+        self.failures = failures
+
+
+class Drifted(Stale):
+    """The cluster is neither as the plan found it nor as the plan wants it."""
+
+    def __init__(self, cluster: str, moved: Sequence[Moved]) -> None:
+        lines = [_moved_line(item) for item in moved]
+        super().__init__(
+            "\n".join([f"cluster {cluster} has moved since the plan was made:", *lines]), hint=AGAIN
+        )
+
+
+def _moved_line(item: Moved) -> str:
+    what = ".".join(item.path) or "it"
+    return (
+        f"  {item.change.key}: {what} was {item.planned_from!r} when planned,"
+        f" is {item.now!r} now, wanted {item.wanted!r}"
+    )
+
+
+def stands_in_the_way(plan: Plan, approvals: Sequence[Approval]) -> Gate:
+    """Every blocking risk that was not approved. Opens no connection."""
+    return gate(plan.changes, plan.risks, approvals)
+
+
+def check_fresh(plan: Plan, options: Options) -> None:
+    """Raises Stale for a plan whose time is over."""
+    if stamp(options.now) > plan.expires:
+        raise Stale(
+            f"the plan expired at {plan.expires}", hint="Make a new one with `kstate plan`."
+        )
+
+
+def check_expected(plan: Plan, expected: str) -> None:
+    """Raises Stale unless the digest is the plan's, or that of its only cluster."""
+    known = {plan.digest}
+    if len(plan.clusters) == 1:
+        known.add(cluster_digest(plan, plan.clusters[0]))
+    if expected not in known:
+        raise Stale(
+            f"the plan's digest is {plan.digest}, not {expected}",
+            hint="What would happen now is not what was approved. Look at it: `kstate plan`.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    session: Session
+    drivers: Mapping[str, Driver]
+    settled: Settled
+
+
+@dataclass
+class _Run:
+    """What was written on one cluster so far."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    written: bool = False
+
+
+def apply(plan: Plan, options: Options) -> Result:
+    """Make it so, on every cluster, or write nothing anywhere.
+
+    Raises Unready when any cluster cannot be reached, is another one, or has moved. From the first write on clusters
+    are independent, and every change has an outcome.
+    """
+    check_fresh(plan, options)
+    clusters = {c.name: c for c in plan.clusters if plan.waves_of(c.name)}
+    with ExitStack() as stack:
+        ready, failures = side_by_side(
+            clusters, lambda name: _ready(plan, clusters[name], options, stack)
+        )
+        if failures:
+            raise Unready(failures)
+        runs, broken = side_by_side(
+            ready, lambda name: _apply_cluster(plan.waves_of(name), ready[name], options)
+        )
+    outcomes = {outcome.key: outcome for run in runs.values() for outcome in run.outcomes}
+    return Result(
+        plan,
+        tuple(outcomes.get(c.key, Outcome(c.key, Status.UNKNOWN)) for c in plan.changes),
+        written=bool(broken) or any(run.written for run in runs.values()),
+        interrupted=options.stop.is_set(),
+        failures=tuple((name, error.message) for name, error in broken.items()),
+    )
+
+
+# --- before the first write
+
+
+def _ready(plan: Plan, cluster: ClusterPlan, options: Options, stack: ExitStack) -> _Ready:
+    platform = platforms_registry.load(str(cluster.spec["platform"]))
+    session = login(platform, Target(cluster.name, cluster.spec, plan.root, options.timeout))
+    stack.callback(session.close)
+    if session.cluster_id != cluster.id:
+        raise Stale(
+            f"cluster {cluster.name}: the plan is for the cluster with id {cluster.id},"
+            f" this one is {session.cluster_id}"
+        )
+    changes = [change for wave in plan.waves_of(cluster.name) for change in wave]
+    kinds = kinds_registry.load()
+    drivers = {
+        name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
+    }
+    options.say(f"{cluster.name}: reading again what the plan touches")
+    settled = settle(changes, _touched(session, drivers, changes))
+    if settled.moved:
+        raise Drifted(cluster.name, settled.moved)
+    _same_evidence(session, drivers, settled.todo)
+    return _Ready(session, drivers, settled)
+
+
+def _touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
+    """Everything the changes are about, and nothing else, as it is now."""
+    state: dict[Key, Resource] = {}
+    for name, driver in drivers.items():
+        own = [change for change in changes if change.key.kind == name]
+        if own:
+            names = frozenset(change.key.name for change in own)
+            scope = Scope(names, _fields(own), facts=any(change.expects for change in own))
+            state.update(state_of(session, name, driver, scope))
+    return state
+
+
+def _fields(changes: Iterable[Change]) -> frozenset[str]:
+    bodies = (body for c in changes for body in (c.before, c.after) if body)
+    inner = (value for body in bodies for value in body.values() if isinstance(value, Mapping))
+    return frozenset(name for value in inner for name in value)
+
+
+def _same_evidence(session: Session, drivers: Mapping[str, Driver], todo: Sequence[Change]) -> None:
+    """What a deletion would destroy is looked at again: another class of evidence makes another plan."""
+    gone = [change for change in todo if change.action is Action.DELETE]
+    bare = [replace(c, risks=tuple(risk for risk in c.risks if not risk.evidence)) for c in gone]
+    for before, after in zip(gone, vetted(session, drivers, bare), strict=True):
+        was, now = _codes(before), _codes(after)
+        if was != now:
+            raise Stale(
+                f"{before.key}: the plan was made with {', '.join(sorted(was))},"
+                f" but now it is {', '.join(sorted(now))}",
+                hint=AGAIN,
+            )
+
+
+def _codes(change: Change) -> set[str]:
+    return {risk.code for risk in change.risks if risk.level is not Level.NOTICE}
+
+
+# --- writing
+
+
+def _apply_cluster(waves: Sequence[Sequence[Change]], ready: _Ready, options: Options) -> _Run:
+    """Wave by wave; after one that did not come out right, nothing further is built on it or taken away."""
+    run = _Run([Outcome(c.key, Status.DONE, "as planned already") for c in ready.settled.done])
+    left = {change.key for change in ready.settled.todo}
+    halted = ""
+    for wave in waves:
+        todo = [change for change in wave if change.key in left]
+        halted = halted or ("stopped by a signal" if options.stop.is_set() else "")
+        if halted:
+            run.outcomes += [Outcome(c.key, Status.SKIPPED, halted) for c in todo]
+            continue
+        outcomes = _write_wave(todo, ready, options, run)
+        run.outcomes += outcomes
+        if any(outcome.status is not Status.DONE for outcome in outcomes):
+            halted = "not tried: something that had to come first failed"
+    return run
+
+
+def _write_wave(
+    todo: Sequence[Change], ready: _Ready, options: Options, run: _Run
+) -> list[Outcome]:
+    """One wave written in batches, then read back until it is as planned or the time is over."""
+    outcomes: list[Outcome] = []
+    sent: list[Change] = []
+    for driver, batch in _batches(todo, ready.drivers):
+        if options.stop.is_set():
+            outcomes += [Outcome(c.key, Status.SKIPPED, "stopped by a signal") for c in batch]
+            continue
+        run.written = True
+        outcomes += driver.write(ready.session, batch)
+        sent += batch
+        options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
+    return _read_back(sent, outcomes, ready, options)
+
+
+def _batches(
+    todo: Sequence[Change], drivers: Mapping[str, Driver]
+) -> Iterator[tuple[Driver, Sequence[Change]]]:
+    for name, driver in drivers.items():
+        own = [change for change in todo if change.key.kind == name]
+        for at in range(0, len(own), driver.batch):
+            yield driver, own[at : at + driver.batch]
+
+
+# --- reading back
+
+
+def _read_back(
+    sent: Sequence[Change], outcomes: Sequence[Outcome], ready: _Ready, options: Options
+) -> list[Outcome]:
+    """Nothing is done because a server said so: it is done when it can be read."""
+    if not sent:
+        return list(outcomes)
+    refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
+    options.say(f"{ready.session.cluster}: reading back {len(sent)} changes")
+    awaited = [change for change in sent if change.key not in refused]
+    as_planned = _wait(awaited, ready) if awaited else set()
+    # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
+    as_planned |= _seen(ready, [change for change in sent if change.key in refused])
+    return [_verdict(outcome, as_planned) for outcome in outcomes]
+
+
+def _wait(changes: Sequence[Change], ready: _Ready) -> set[Key]:
+    """Keys that are as planned: twice in a row where several brokers may answer, within 30 s + 10 ms a change."""
+    end = time.monotonic() + 30 + 0.01 * len(changes)
+    needed = 1 if ready.session.facts.get("brokers") == 1 else 2
+    pause, in_a_row = 0.02, 0
+    while True:
+        done = _seen(ready, changes)
+        in_a_row = in_a_row + 1 if len(done) == len(changes) else 0
+        if in_a_row >= needed or time.monotonic() > end:
+            return done
+        time.sleep(pause)
+        pause = min(pause * 1.6, 1.0)
+
+
+def _seen(ready: _Ready, changes: Sequence[Change]) -> set[Key]:
+    """What reads as planned now. A look that failed saw nothing, least of all that something is gone."""
+    try:
+        live = _touched(ready.session, ready.drivers, changes)
+    except Failed:
+        return set()
+    return {change.key for change in settle(changes, live).done}
+
+
+def _verdict(outcome: Outcome, as_planned: set[Key]) -> Outcome:
+    key, words = outcome.key, outcome.words
+    if key in as_planned:
+        said = words and f"as planned, though the answer was: {words}"
+        return Outcome(key, Status.DONE, said)
+    match outcome.status:
+        case Status.DONE:
+            return Outcome(
+                key, Status.FAILED, "the server said yes, but it does not read as planned"
+            )
+        case Status.UNKNOWN:
+            return Outcome(key, Status.UNKNOWN, f"{words}; it does not read as planned")
+        case _:
+            return outcome

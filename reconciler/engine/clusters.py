@@ -1,0 +1,107 @@
+"""What planning and applying share: many clusters side by side, a login that proves the id, reading by kind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from reconciler.core.model import (
+    Change,
+    Driver,
+    Key,
+    Kind,
+    Platform,
+    Resource,
+    Risk,
+    Scope,
+    Session,
+    Target,
+)
+from reconciler.core.risk import add_risks
+from reconciler.errors import BadUsage, KstateError, Stale
+from reconciler.kinds import registry as kinds_registry
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+SIDE_BY_SIDE = 16
+
+
+def silent(_event: str) -> None:
+    """The `say` of a caller who does not want to hear about progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What narrows or shapes a run. `now` is the only clock; `timeout` is in seconds, for one request."""
+
+    now: datetime
+    clusters: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    timeout: float = 10.0
+    commit: str = ""
+    root: str = "."
+    say: Say = silent
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def login(platform: Platform, target: Target) -> Session:
+    """A session on the cluster that the target says it must be. Raises Failed, or Stale for another cluster's id."""
+    session = platform.login(target)
+    expected = target.spec.get("id")
+    if expected is not None and session.cluster_id != expected:
+        session.close()
+        raise Stale(
+            f"cluster {target.name}: its id is {session.cluster_id}, but the spec says {expected}",
+            hint="Is this the right address? Correct `bootstrap` or `id` in the Cluster document.",
+        )
+    return session
+
+
+def driver_of(kind: Kind, platform: Platform) -> Driver:
+    found = kinds_registry.driver(kind, platform)
+    if found is None:
+        raise BadUsage(f"{platform.title} does not offer {kind.document}")
+    return found
+
+
+def state_of(session: Session, kind: str, driver: Driver, scope: Scope) -> dict[Key, Resource]:
+    return {
+        Key(session.cluster, kind, resource.name): resource
+        for resource in driver.read(session, scope)
+    }
+
+
+def vetted(
+    session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]
+) -> list[Change]:
+    found: dict[Key, Sequence[Risk]] = {}
+    for name, driver in drivers.items():
+        own = [change for change in changes if change.key.kind == name]
+        if own:
+            found.update(driver.vet(session, own))
+    return add_risks(changes, found)
+
+
+def stamp(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def side_by_side(
+    names: Iterable[str], act: Callable[[str], T]
+) -> tuple[dict[str, T], dict[str, KstateError]]:
+    """The same on many clusters at once; what fails on one says nothing about another."""
+    ordered = sorted(names)
+    done: dict[str, T] = {}
+    failed: dict[str, KstateError] = {}
+    with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(len(ordered), 1))) as pool:
+        running = {name: pool.submit(act, name) for name in ordered}
+        for name, future in running.items():
+            try:
+                done[name] = future.result()
+            except KstateError as error:
+                failed[name] = error
+    return done, failed

@@ -1,0 +1,283 @@
+"""ACLs: an Acl document's roles in, minimal bindings out; the right to look is proven before an empty list counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
+from urllib.parse import unquote
+
+from reconciler.clients import acls as wire
+from reconciler.clients.acls import Binding
+from reconciler.clients.kafka import Kafka
+from reconciler.clients.lean import LostAnswer
+from reconciler.core.model import (
+    Action,
+    Body,
+    Change,
+    Code,
+    Document,
+    Key,
+    Kind,
+    Outcome,
+    Path,
+    Platform,
+    Resource,
+    Risk,
+    Scope,
+    Session,
+    Status,
+    World,
+)
+from reconciler.core.risk import each
+
+CLUSTER = "kafka-cluster"
+Grant = Mapping[str, object]
+Rights = Mapping[str, tuple[str, ...]]
+
+# The smallest set of operations for each role, by resource. Kafka implies Describe by Read, Write, Delete and Alter,
+# and DescribeConfigs by AlterConfigs (AclAuthorizer, KIP-11), so those are not written again.
+ROLES: Mapping[str, Rights] = {
+    "producer": {"topics": ("Write",), "transactionalIds": ("Write",)},
+    "consumer": {"topics": ("Read",), "groups": ("Read",)},
+    "streams": {"topics": ("Read", "Write"), "groups": ("Read",), "transactionalIds": ("Write",)},
+    "connect": {
+        "topics": ("Read", "Write", "Create", "DescribeConfigs"),
+        "groups": ("Read",),
+        "transactionalIds": ("Write",),
+    },
+    "admin": {
+        "topics": ("Create", "Delete", "Alter", "AlterConfigs"),
+        "groups": ("Delete",),
+        "cluster": ("Create", "Alter", "AlterConfigs"),
+    },
+    "read-only": {
+        "topics": ("Read", "DescribeConfigs"),
+        "groups": ("Describe",),
+        "cluster": ("Describe", "DescribeConfigs"),
+    },
+}
+# What a Streams application keeps for itself under its application id: changelog and repartition topics, its
+# group, and the transactions of exactly-once (Kafka Streams developer guide, "Required ACL setting").
+STREAMS_OWN: Rights = {
+    "topics": ("Create", "Delete", "Read", "Write", "DescribeConfigs"),
+    "groups": ("Read",),
+    "transactionalIds": ("Write",),
+}
+RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transactional_id"}
+
+
+# --- what a document means
+
+
+def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
+    """Every binding once; its name is the binding itself, so it has no further settings."""
+    for name in sorted({encode(binding) for binding in bindings(document.spec)}):
+        yield Resource(name, {})
+
+
+def bindings(spec: Body) -> Iterator[Binding]:
+    """The bindings an Acl asks for, roles expanded. The same one may come twice."""
+    principal = str(spec["principal"])
+    hosts = [str(host) for host in cast("Sequence[object]", spec.get("hosts") or ["*"])]
+    for host in hosts:
+        for grant in cast("Sequence[Grant]", spec.get("grants") or ()):
+            for resource, name, pattern, operation in expand(grant):
+                yield Binding(principal, resource, name, pattern, operation, "allow", host)
+    for raw in cast("Sequence[Grant]", spec.get("bindings") or ()):
+        for host in [str(raw["host"])] if "host" in raw else hosts:
+            yield _raw(principal, raw, host)
+
+
+def expand(grant: Grant) -> Iterator[tuple[str, str, str, str]]:
+    """(resource, name, pattern, operation) of everything a role needs on what the grant names."""
+    role = str(grant["role"])
+    rights = ROLES[role]
+    for field, resource in RESOURCE.items():
+        for entry in cast("Sequence[object]", grant.get(field) or ()):
+            name, pattern = _pattern(entry)
+            for operation in rights.get(field, ()):
+                yield resource, name, pattern, operation
+    if grant.get("cluster"):
+        for operation in rights.get("cluster", ()):
+            yield "cluster", CLUSTER, "literal", operation
+    if "applicationId" in grant:
+        yield from _streams(str(grant["applicationId"]))
+
+
+def _streams(application: str) -> Iterator[tuple[str, str, str, str]]:
+    for field, operations in STREAMS_OWN.items():
+        name = f"{application}-" if field == "topics" else application
+        pattern = "literal" if field == "groups" else "prefixed"
+        for operation in operations:
+            yield RESOURCE[field], name, pattern, operation
+
+
+def _pattern(entry: object) -> tuple[str, str]:
+    if isinstance(entry, Mapping):
+        return str(entry["prefix"]), "prefixed"
+    return str(entry), "literal"
+
+
+def _raw(principal: str, raw: Grant, host: str) -> Binding:
+    resource = str(raw["resource"])
+    name = CLUSTER if resource == "cluster" else str(raw["name"])
+    return Binding(
+        principal,
+        resource,
+        name,
+        str(raw.get("pattern", "literal")),
+        str(raw["operation"]),
+        str(raw.get("permission", "allow")),
+        host,
+    )
+
+
+def check(document: Document) -> Iterator[tuple[Path, str]]:
+    """A grant that names something its role has no use for, or nothing at all, is a mistake."""
+    for at, grant in enumerate(cast("Sequence[Grant]", document.spec.get("grants") or ())):
+        role, where = str(grant["role"]), ("spec", "grants", str(at))
+        usable = {*ROLES[role], *(("applicationId",) if role == "streams" else ())}
+        named = [field for field in (*RESOURCE, "cluster", "applicationId") if grant.get(field)]
+        for field in named:
+            if field not in usable:
+                yield (
+                    (*where, field),
+                    f"role `{role}` has no use for `{field}`; it takes {_list(usable)}",
+                )
+        if not named:
+            yield where, f"role `{role}` grants nothing: name {_list(usable)}"
+    if not document.spec.get("grants") and not document.spec.get("bindings"):
+        yield ("spec",), "neither `grants` nor `bindings`: this Acl grants nothing"
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in sorted(words))
+
+
+def encode(binding: Binding) -> str:
+    """`User:app|topic|orders.|prefixed|Read|allow|*`, with % and | inside the parts percent-encoded."""
+    return "|".join([part.replace("%", "%25").replace("|", "%7C") for part in binding])
+
+
+def decode(name: str) -> Binding:
+    """The reverse of `encode`. Raises ValueError for anything that is not seven parts."""
+    parts = [unquote(part) for part in name.split("|")]
+    if len(parts) != len(Binding._fields):
+        raise ValueError(f"not a binding: {name}")
+    return Binding(*parts)
+
+
+# --- what could hurt
+
+
+def revoke_rule(change: Change, _world: World) -> Iterator[Risk]:
+    if change.action is Action.DELETE:
+        binding = decode(change.key.name)
+        what = f"{binding.operation} on {binding.resource} {binding.name}"
+        if binding.permission == "allow":
+            yield Risk("KS221", f"{binding.principal} loses {what}")
+        else:
+            yield Risk("KS222", f"{binding.principal} is no longer denied {what}")
+
+
+def tier(change: Change) -> int:
+    """Denies are made before allows and taken away after them, so that nobody is let in for a moment."""
+    denies = "|deny|" in change.key.name
+    return int(denies) if change.action is Action.DELETE else int(not denies)
+
+
+# --- reading and writing
+
+
+class AclDriver:
+    """Bindings by Kafka's protocol: read with librdkafka, written where every single answer can be seen."""
+
+    wire = "acl"
+    batch = wire.BATCH
+
+    def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
+        """One bulk read whatever the scope: Kafka has no cheaper question about many bindings."""
+        kafka = cast("Kafka", session.client(self.wire))
+        wanted = scope.names
+        rare = any(decode(name).resource in wire.RARE for name in wanted or ())
+        for binding in wire.read(kafka, rare=rare):
+            name = encode(binding)
+            if wanted is None or scope.others or name in wanted:
+                yield Resource(name, {})
+
+    def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
+        """Kafka has no dry run for ACLs; what can be known is whether anything enforces them."""
+        kafka = cast("Kafka", session.client(self.wire))
+        risks = {c.key: [r] for c in changes for r in [_strange(c)] if r}
+        if changes and not wire.has_authorizer(kafka):
+            none = Risk(
+                "KS921", "the cluster has no authorizer: it keeps no ACLs and enforces none"
+            )
+            return {change.key: [none] for change in changes}
+        return risks
+
+    def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
+        kafka = cast("Kafka", session.client(self.wire))
+        for call, action in ((wire.create, Action.CREATE), (wire.delete, Action.DELETE)):
+            chosen = {decode(c.key.name): c.key for c in changes if c.action is action}
+            answers = call(kafka, list(chosen)) if chosen else {}
+            for binding, key in chosen.items():
+                yield _outcome(key, answers[binding])
+
+
+def _strange(change: Change) -> Risk | None:
+    if "unknown" in decode(change.key.name)[1:6]:
+        return Risk(
+            "KS922", "a resource type or operation that this version of kstate does not know"
+        )
+    return None
+
+
+def _outcome(key: Key, answer: str | LostAnswer | None) -> Outcome:
+    if answer is None:
+        return Outcome(key, Status.DONE)
+    if isinstance(answer, LostAnswer):
+        return Outcome(key, Status.UNKNOWN, answer.message)
+    return Outcome(key, Status.FAILED, answer)
+
+
+CODES = (
+    Code(
+        "KS221",
+        "Revokes access",
+        "A principal loses an operation that it is allowed now. Clients that use it are refused from that moment on.",
+        "Grant it again.",
+    ),
+    Code(
+        "KS222",
+        "Opens access",
+        "A deny goes away, so whatever an allow grants is granted from that moment on.",
+        "Deny it again; what was done in between stays done.",
+    ),
+    Code(
+        "KS921",
+        "The cluster has no authorizer",
+        "`authorizer.class.name` is empty on the broker: it refuses to keep ACLs and enforces none. Turn an authorizer"
+        " on (`org.apache.kafka.metadata.authorizer.StandardAuthorizer`), or take this cluster out of the document's"
+        " `metadata.clusters`.",
+    ),
+    Code(
+        "KS922",
+        "An ACL that kstate does not know",
+        "The binding has a resource type or an operation of a newer Kafka. kstate shows it and never touches it.",
+    ),
+)
+
+KIND = Kind(
+    name="acl",
+    document="Acl",
+    resources=resources,
+    check=check,
+    drivers=(AclDriver(),),
+    after=("user", "topic"),
+    tier=tier,
+    owns="principals",
+    owned_as=lambda name: decode(name).principal,
+    rules=(each(revoke_rule),),
+    codes=CODES,
+)

@@ -1,0 +1,395 @@
+"""Topics: a Topic document in, one resource out; read in bulk, written in batches, vetted by the broker itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import NewTopic
+
+from reconciler.clients import topics as wire
+from reconciler.clients.evidence import Evidence, gather
+from reconciler.clients.kafka import DENIED, LOST, Kafka, code, reason, refused
+from reconciler.core.model import (
+    Action,
+    Body,
+    Change,
+    Code,
+    Document,
+    Key,
+    Kind,
+    Outcome,
+    Path,
+    Platform,
+    Resource,
+    Risk,
+    Scope,
+    Session,
+    Status,
+    World,
+)
+from reconciler.core.risk import each
+from reconciler.core.values import canonical, lenient
+
+INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
+EXISTS = KafkaError.TOPIC_ALREADY_EXISTS
+
+
+# --- what a document means
+
+
+def resources(document: Document, platform: Platform) -> Iterator[Resource]:
+    """One topic. Partitions and replication that the document leaves out are the broker's to choose."""
+    spec = document.spec
+    settings: dict[str, object] = {
+        name: spec[name] for name in ("partitions", "replication") if spec.get(name) is not None
+    }
+    config = cast("Body", spec.get("config") or {})
+    values = {
+        name: canonical(name, value)
+        for name, value in sorted(config.items())
+        if name not in platform.dropped
+    }
+    if values:
+        settings["config"] = values
+    yield Resource(document.name, cast("Body", settings))
+
+
+def check(document: Document) -> Iterator[tuple[Path, str]]:
+    """What the JSON Schema cannot say: units by the name of the setting, and names Kafka keeps for itself."""
+    if document.name in INTERNAL:
+        yield (
+            ("metadata", "name"),
+            f"`{document.name}` is internal to Kafka; kstate never touches it",
+        )
+    for name, value in cast("Body", document.spec.get("config") or {}).items():
+        try:
+            canonical(name, value)
+        except ValueError as error:
+            yield ("spec", "config", name), f"`{name}`: {error}"
+
+
+# --- what could hurt, told from the change alone
+
+
+def _config(body: Body | None) -> Mapping[str, str | None]:
+    return cast("Mapping[str, str | None]", (body or {}).get("config") or {})
+
+
+def _edited(change: Change, name: str) -> tuple[int, int] | None:
+    for edit in change.edits:
+        if edit.path == (name,):
+            return cast("int", edit.before), cast("int", edit.after)
+    return None
+
+
+def partitions_rule(change: Change, _world: World) -> Iterator[Risk]:
+    if edit := _edited(change, "partitions"):
+        before, after = edit
+        if after < before:
+            yield Risk(
+                "KS911",
+                f"{before} partitions cannot become {after}: Kafka never removes partitions",
+            )
+        else:
+            yield Risk(
+                "KS111",
+                f"{before} -> {after} partitions: records with the same key may move to another one",
+            )
+
+
+def replication_rule(change: Change, world: World) -> Iterator[Risk]:
+    if edit := _edited(change, "replication"):
+        yield Risk("KS912", f"{edit[0]} replicas cannot become {edit[1]} by this version of kstate")
+    wanted = (change.after or {}).get("replication") if change.action is Action.CREATE else None
+    brokers = world.facts.get("brokers")
+    if isinstance(wanted, int) and isinstance(brokers, int) and wanted > brokers:
+        yield Risk("KS913", f"{wanted} replicas need {wanted} brokers; the cluster has {brokers}")
+
+
+def in_sync_rule(change: Change, world: World) -> Iterator[Risk]:
+    asked = _config(change.after).get("min.insync.replicas")
+    if asked is None or not asked.isdigit():
+        return
+    known = world.live.get(change.key.name) or world.planned.get(change.key.name)
+    replicas = (change.after or {}).get("replication") or (
+        known and known.settings.get("replication")
+    )
+    if isinstance(replicas, int) and int(asked) > replicas:
+        yield Risk(
+            "KS914",
+            f"min.insync.replicas {asked} with {replicas} replica{'s' * (replicas != 1)}:"
+            " no producer with acks=all could ever write",
+        )
+
+
+def names_rule(changes: Sequence[Change], world: World) -> Iterator[tuple[Key, Risk]]:
+    """Kafka counts `a.b` and `a_b` together in its metrics, and may refuse the second one."""
+    by_metric: dict[str, set[str]] = {}
+    for name in world.live.keys() | world.planned.keys():
+        by_metric.setdefault(_metric(name), set()).add(name)
+    for change in changes:
+        flat = _metric(change.key.name)
+        others = by_metric.get(flat, set()) - {change.key.name}
+        if change.action is Action.CREATE and others:
+            twins = ", ".join(sorted(others))
+            yield change.key, Risk("KS112", f"collides in metrics with {twins}: all become {flat}")
+
+
+def _metric(name: str) -> str:
+    """Kafka replaces dots by underscores in the names of its metrics."""
+    return name.replace(".", "_")
+
+
+# --- reading
+
+
+class TopicDriver:
+    """Topics by Kafka's admin protocol."""
+
+    wire = "kafka-admin"
+    batch = wire.BATCH
+
+    def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
+        """Names and sizes in one call, configs of the names in scope in batches.
+
+        A name in scope that the listing lacks is asked for again: a listing is shorter without rights, and can be
+        behind on a cluster of several brokers.
+        """
+        kafka = cast("Kafka", session.client(self.wire))
+        listed = wire.listing(kafka)
+        names = listed.keys() - INTERNAL if scope.names is None else scope.names
+        described = wire.describe(kafka, names if scope.facts else names - listed.keys())
+        there = {name: listed[name] for name in names if name in listed}
+        there.update({name: _shape(found) for name, found in described.items()})
+        configs = wire.configs(kafka, there, scope.fields)
+        for name in sorted(configs):
+            facts = (
+                {"topic_id": str(described[name].topic_id)}
+                if scope.facts and name in described
+                else {}
+            )
+            yield _resource(name, there[name], configs[name], facts)
+        if scope.others:
+            yield from (Resource(name, {}) for name in sorted(listed.keys() - names - INTERNAL))
+
+    def vet(self, session: Session, changes: Sequence[Change]) -> dict[Key, list[Risk]]:
+        """The broker's own opinion on what would be written, and the evidence behind what would be deleted."""
+        kafka = cast("Kafka", session.client(self.wire))
+        risks = _opinions(changes, lambda some, act: act(kafka, some, True))
+        gone = [change for change in changes if change.action is Action.DELETE]
+        if gone:
+            partitions = {c.key.name: cast("int", (c.before or {})["partitions"]) for c in gone}
+            found = gather(kafka, partitions)
+            for change in gone:
+                risks.setdefault(change.key, []).append(_deletion(found[change.key.name]))
+        return risks
+
+    def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Create, grow, alter, delete, each in batches; one outcome for each change."""
+        kafka = cast("Kafka", session.client(self.wire))
+        words: dict[Key, list[Outcome]] = {change.key: [] for change in changes}
+        for act, chosen in _acts(changes):
+            answers = act(kafka, chosen, False)
+            for change in chosen:
+                error = answers.get(change.key.name)
+                words[change.key].append(_outcome(change.key, error))
+        for outcomes in words.values():
+            yield max(outcomes, key=lambda outcome: _WORST.index(outcome.status))
+
+
+def _shape(description: object) -> tuple[int, int]:
+    partitions = description.partitions  # type: ignore[attr-defined]  # TopicDescription is untyped
+    return len(partitions), min(len(partition.replicas) for partition in partitions)
+
+
+def _resource(
+    name: str, shape: tuple[int, int], config: Mapping[str, str], facts: Body
+) -> Resource:
+    values = {key: lenient(key, value) for key, value in sorted(config.items())}
+    settings: Body = {"partitions": shape[0], "replication": shape[1], "config": values}
+    return Resource(name, settings, facts)
+
+
+# --- writing
+
+Act = Callable[[Kafka, Sequence[Change], bool], wire.Answers]
+
+
+def _create(kafka: Kafka, changes: Sequence[Change], validate: bool) -> wire.Answers:
+    return wire.create(kafka, [_new(change) for change in changes], validate=validate)
+
+
+def _new(change: Change) -> NewTopic:
+    after = change.after or {}
+    config = {name: value for name, value in _config(after).items() if value is not None}
+    return NewTopic(
+        change.key.name,
+        num_partitions=cast("int", after.get("partitions", -1)),
+        replication_factor=cast("int", after.get("replication", -1)),
+        config=config,
+    )
+
+
+def _grow(kafka: Kafka, changes: Sequence[Change], validate: bool) -> wire.Answers:
+    totals = {c.key.name: cast("int", (c.after or {})["partitions"]) for c in changes}
+    return wire.grow(kafka, totals, validate=validate)
+
+
+def _alter(kafka: Kafka, changes: Sequence[Change], validate: bool) -> wire.Answers:
+    return wire.alter(kafka, {c.key.name: _config(c.after) for c in changes}, validate=validate)
+
+
+def _delete(kafka: Kafka, changes: Sequence[Change], _validate: bool) -> wire.Answers:
+    return wire.delete(kafka, [change.key.name for change in changes])
+
+
+def _acts(changes: Sequence[Change]) -> Iterator[tuple[Act, list[Change]]]:
+    """The calls that bring these changes about, each with the changes it is for."""
+    made = [c for c in changes if c.action is Action.CREATE]
+    grown = [c for c in changes if c.action is Action.UPDATE and "partitions" in (c.after or {})]
+    altered = [c for c in changes if c.action is Action.UPDATE and _config(c.after)]
+    gone = [c for c in changes if c.action is Action.DELETE]
+    for act, chosen in ((_create, made), (_grow, grown), (_alter, altered), (_delete, gone)):
+        if chosen:
+            yield act, chosen
+
+
+def _opinions(
+    changes: Sequence[Change], ask: Callable[[Sequence[Change], Act], wire.Answers]
+) -> dict[Key, list[Risk]]:
+    possible = [c for c in changes if not any(risk.code.startswith("KS9") for risk in c.risks)]
+    risks: dict[Key, list[Risk]] = {}
+    for act, chosen in _acts([c for c in possible if c.action is not Action.DELETE]):
+        answers = ask(chosen, act)
+        for change in chosen:
+            if error := answers.get(change.key.name):
+                risks.setdefault(change.key, []).append(_opinion(change.key, error))
+    return risks
+
+
+def _opinion(key: Key, error: BaseException) -> Risk:
+    if code(error) in DENIED:
+        return Risk("KS101", f"not vetted: {reason(error)}")
+    if code(error) in LOST:
+        raise refused(f"vetting {key}", error)
+    return Risk("KS903", f"the broker refuses: {reason(error)}")
+
+
+_WORST = (Status.DONE, Status.SKIPPED, Status.UNKNOWN, Status.FAILED)
+
+
+def _outcome(key: Key, error: BaseException | None) -> Outcome:
+    if error is None:
+        return Outcome(key, Status.DONE)
+    # Somebody else made it in between, or our own request did before its answer was lost: reading back decides.
+    unsure = code(error) in LOST or code(error) == EXISTS
+    return Outcome(key, Status.UNKNOWN if unsure else Status.FAILED, reason(error))
+
+
+def _deletion(found: Evidence) -> Risk:
+    figures: dict[str, object] = {
+        "records": found.records,
+        "bytes": found.bytes,
+        "last_write": found.last_write or None,
+        "groups": dict(sorted(found.groups.items())),
+        "active": sorted(found.active),
+    }
+    evidence = cast("Body", figures)
+    if found.hidden:
+        return Risk("KS204", f"cannot see what would be lost: {'; '.join(found.hidden)}", evidence)
+    lagging = sorted(group for group, lag in found.groups.items() if lag)
+    if found.active or lagging:
+        readers = ", ".join(sorted({*found.active, *lagging}))
+        return Risk("KS203", f"{_held(found)}; read by {readers}", evidence)
+    if found.records:
+        return Risk("KS202", _held(found), evidence)
+    return Risk("KS201", "the topic is empty and nobody reads it", evidence)
+
+
+def _held(found: Evidence) -> str:
+    size = "" if found.bytes is None else f", {found.bytes:,} bytes on disk"
+    last = f", last written {found.last_write}" if found.last_write else ""
+    return f"up to {found.records:,} records{size}{last}"
+
+
+CODES = (
+    Code(
+        "KS111",
+        "More partitions",
+        "Adding partitions changes which partition a key belongs to: new records of a key may go to another"
+        " partition than its old ones, so their order across the change is lost, and a compacted topic keeps the"
+        " old copies. Kafka Streams applications stop when their input topics grow.",
+        "It cannot be undone: Kafka never removes partitions.",
+    ),
+    Code(
+        "KS112",
+        "Names collide in metrics",
+        "Kafka replaces `.` by `_` in the names of its metrics, so `a.b` and `a_b` would be counted together. Use"
+        " one of the two characters throughout.",
+    ),
+    Code(
+        "KS201",
+        "Deletes an empty topic",
+        "The topic holds no records and no consumer group reads it.",
+        "It can be created again; its committed offsets outlive it.",
+    ),
+    Code(
+        "KS202",
+        "Deletes a topic with records",
+        "The topic holds records, and they go with it. The plan says how many at most (compaction may have removed"
+        " some), how much space they take, and when the last one was written.",
+        "It cannot be undone: the records are gone.",
+    ),
+    Code(
+        "KS203",
+        "Deletes a topic that somebody reads",
+        "Consumer groups have members on the topic, or have committed offsets behind its end. They are named in the"
+        " plan. Ask them first.",
+        "It cannot be undone: the records are gone, and its readers stop working.",
+    ),
+    Code(
+        "KS204",
+        "Deletes a topic that cannot be looked into",
+        "This login may not see the topic's offsets or the consumer groups, so nobody knows what would be lost. Grant"
+        " it Describe on the topic and on the groups (`kstate doctor` prints the exact ACLs), or approve blindly.",
+        "It cannot be undone.",
+    ),
+    Code(
+        "KS911",
+        "Fewer partitions",
+        "Kafka never removes partitions from a topic. Create a topic with another name and move the data, or keep the"
+        " number as it is.",
+    ),
+    Code(
+        "KS912",
+        "Another replication factor",
+        "The replication factor of a live topic changes only by moving replicas between brokers, which this version"
+        " does not do. Set `replication` to what the topic has, and use kafka-reassign-partitions to move it.",
+    ),
+    Code(
+        "KS913",
+        "More replicas than brokers",
+        "Every replica of a partition lives on a broker of its own.",
+    ),
+    Code(
+        "KS914",
+        "min.insync.replicas above the replication factor",
+        "Kafka accepts this, and then refuses every write with acks=all. Lower min.insync.replicas or raise the"
+        " replication factor.",
+    ),
+)
+
+KIND = Kind(
+    name="topic",
+    document="Topic",
+    resources=resources,
+    check=check,
+    drivers=(TopicDriver(),),
+    after=("user",),
+    facts=True,
+    owns="topics",
+    rules=(each(partitions_rule), each(replication_rule), each(in_sync_rule), names_rule),
+    codes=CODES,
+)

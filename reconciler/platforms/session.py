@@ -1,0 +1,38 @@
+"""A session on any cluster that is reached by Kafka's own protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.clients.kafka import Kafka
+from reconciler.core.model import Body
+from reconciler.errors import Failed
+
+
+@dataclass
+class KafkaSession:
+    """One cluster, logged in. `openers` make the client of each wire when it is first asked for."""
+
+    cluster: str
+    kafka: Kafka
+    openers: Mapping[str, Callable[[Kafka], object]]
+    _open: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def cluster_id(self) -> str:
+        return self.kafka.cluster_id
+
+    @property
+    def facts(self) -> Body:
+        return {"brokers": len(self.kafka.brokers)}
+
+    def client(self, wire: str) -> object:
+        if wire not in self.openers:
+            raise Failed(f"cluster {self.cluster}: there is no {wire} here")
+        if wire not in self._open:
+            self._open[wire] = self.openers[wire](self.kafka)
+        return self._open[wire]
+
+    def close(self) -> None:
+        self.kafka.close()

@@ -1,0 +1,1 @@
+"""One file a form: the same plan as text, Markdown or JSON."""

@@ -1,0 +1,1 @@
+"""A folder of YAML in, checked documents out, or every problem at once."""
