@@ -54,20 +54,27 @@ OPERATIONS = {
 }
 PERMISSIONS = {"deny": 2, "allow": 3}
 
-_RESOURCE_WORDS = {
+_RESOURCE_WORDS: dict[object, str] = {
     ResourceType.TOPIC: "topic",
     ResourceType.GROUP: "group",
     ResourceType.BROKER: "cluster",
     ResourceType.TRANSACTIONAL_ID: "transactional_id",
 }
-_PATTERN_WORDS = {ResourcePatternType.LITERAL: "literal", ResourcePatternType.PREFIXED: "prefixed"}
-_OPERATION_WORDS = {
+_PATTERN_WORDS: dict[object, str] = {
+    ResourcePatternType.LITERAL: "literal",
+    ResourcePatternType.PREFIXED: "prefixed",
+}
+_OPERATION_WORDS: dict[object, str] = {
     operation: operation.name.title().replace("_", "")
     for operation in AclOperation
     if operation not in (AclOperation.UNKNOWN, AclOperation.ANY)
 }
-_PERMISSION_WORDS = {AclPermissionType.ALLOW: "allow", AclPermissionType.DENY: "deny"}
+_PERMISSION_WORDS: dict[object, str] = {
+    AclPermissionType.ALLOW: "allow",
+    AclPermissionType.DENY: "deny",
+}
 UNKNOWN = "unknown"
+_ANY = 1
 
 
 class Binding(NamedTuple):
@@ -96,12 +103,13 @@ def read(kafka: Kafka, *, rare: bool = False) -> Iterator[Binding]:
             "DescribeAcls on the cluster: this login may not describe the cluster",
             hint="`kstate doctor` prints the rights this login needs.",
         )
+    anyone: Any = None  # annotated as str, but None is what means "any"
     anything = AclBindingFilter(
         ResourceType.ANY,
-        None,
+        anyone,
         ResourcePatternType.ANY,
-        None,
-        None,
+        anyone,
+        anyone,
         AclOperation.ANY,
         AclPermissionType.ANY,
     )
@@ -121,9 +129,12 @@ def _rare(kafka: Kafka) -> Iterator[Binding]:
         reply = kafka.lean.send(
             DescribeAclsRequest(
                 resource_type_filter=RESOURCES[resource],
-                pattern_type_filter=1,
-                operation=1,
-                permission_type=1,
+                resource_name_filter=None,
+                pattern_type_filter=_ANY,
+                principal_filter=None,
+                host_filter=None,
+                operation=_ANY,
+                permission_type=_ANY,
                 min_version=3,
             )
         )

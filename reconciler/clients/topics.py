@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
@@ -112,7 +112,8 @@ def _set_on_topic(
 ) -> Iterator[tuple[str, str]]:
     for name, entry in entries.items():
         wanted = fields is None or name in fields
-        if wanted and entry.source == TOPIC_SOURCE and entry.value is not None:
+        # Annotated as ConfigSource, but a plain int (measured).
+        if wanted and int(cast("int", entry.source)) == TOPIC_SOURCE and entry.value is not None:
             yield name, entry.value
 
 

@@ -19,6 +19,11 @@ Path: TypeAlias = tuple[str, ...]
 NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
+def nothing() -> Body:
+    """The one empty body, shared: most resources have no facts and most changes no preconditions."""
+    return NOTHING
+
+
 class Key(NamedTuple):
     """What names a thing everywhere: `prod-eu/topic/orders.placed.v1`. Ordered, hashable, printable."""
 
@@ -45,7 +50,7 @@ class Resource:
 
     name: str
     settings: Body
-    facts: Body = field(default=NOTHING, compare=False)
+    facts: Body = field(default_factory=nothing, compare=False)
 
 
 State: TypeAlias = Mapping[Key, Resource]
@@ -74,7 +79,7 @@ class Risk:
 
     code: str
     message: str
-    evidence: Body = NOTHING
+    evidence: Body = field(default_factory=nothing)
 
     @property
     def level(self) -> Level:
@@ -127,7 +132,7 @@ class Change:
     edits: tuple[Edit, ...] = ()
     steps: tuple[str, ...] = ()
     risks: tuple[Risk, ...] = ()
-    expects: Body = NOTHING
+    expects: Body = field(default_factory=nothing)
     sources: tuple[str, ...] = ()
     owner: Owner = Owner.NEW
 
@@ -218,6 +223,10 @@ class Session(Protocol):
     def facts(self) -> Body:
         """What is true of the whole cluster, for the rules: `brokers` (how many)."""
 
+    @property
+    def operations(self) -> frozenset[str] | None:
+        """What this login may do on the cluster itself (`Create`, `Describe`), None where it may not even ask."""
+
     def client(self, wire: str) -> object:
         """The client of a wire (`kafka-admin`, `acl`, ...). Raises errors.Failed when it cannot be had."""
 
@@ -301,7 +310,8 @@ class Kind:
     a platform. `after` names kinds whose creations come first and whose deletions come last. `tier` orders changes of
     the same action inside the kind, smallest first. `whole`: a write replaces everything, so everything is compared.
     `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
-    that speaks of this kind, and `owned_as` the part of a name that they are compared with.
+    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
+    on the cluster that a login needs for all of this, each with what it is needed for.
     """
 
     name: str
@@ -315,6 +325,7 @@ class Kind:
     facts: bool = False
     owns: str = ""
     owned_as: Callable[[str], str] = same
+    rights: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     codes: tuple[Code, ...] = ()
 

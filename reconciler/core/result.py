@@ -13,6 +13,7 @@ FORMAT = "kstate.result/v1"
 # What decides when nothing was written: the first of these that any cluster has.
 ORDER = (64, 1, 4, 3, 5, 2, 0)
 PARTLY = 6
+AS_PLANNED = "as planned already"
 INTERRUPTED = 130
 
 

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from reconciler.core.model import (
     Action,
+    Body,
     Change,
     Driver,
     Key,
@@ -21,8 +23,8 @@ from reconciler.core.model import (
     Status,
     Target,
 )
-from reconciler.core.plan import ClusterPlan, Plan, cluster_digest
-from reconciler.core.result import Result
+from reconciler.core.plan import Plan, cluster_digest
+from reconciler.core.result import AS_PLANNED, Result
 from reconciler.core.risk import Approval, Gate, gate
 from reconciler.core.settle import Moved, Settled, settle
 from reconciler.engine.clusters import (
@@ -107,17 +109,24 @@ class _Run:
     written: bool = False
 
 
-def apply(plan: Plan, options: Options) -> Result:
-    """Make it so, on every cluster, or write nothing anywhere.
+def apply(
+    plan: Plan, options: Options, connections: Mapping[str, Body] = MappingProxyType({})
+) -> Result:
+    """Make it so, on every cluster, or write nothing anywhere. The plan says how to connect, unless
+    `connections` do.
 
     Raises Unready when any cluster cannot be reached, is another one, or has moved. From the first write on clusters
     are independent, and every change has an outcome.
     """
     check_fresh(plan, options)
-    clusters = {c.name: c for c in plan.clusters if plan.waves_of(c.name)}
+    targets = {
+        c.name: Target(c.name, connections.get(c.name, c.spec), plan.root, options.timeout)
+        for c in plan.clusters
+        if plan.waves_of(c.name)
+    }
     with ExitStack() as stack:
         ready, failures = side_by_side(
-            clusters, lambda name: _ready(plan, clusters[name], options, stack)
+            targets, lambda name: _ready(plan, targets[name], options, stack)
         )
         if failures:
             raise Unready(failures)
@@ -137,9 +146,10 @@ def apply(plan: Plan, options: Options) -> Result:
 # --- before the first write
 
 
-def _ready(plan: Plan, cluster: ClusterPlan, options: Options, stack: ExitStack) -> _Ready:
-    platform = platforms_registry.load(str(cluster.spec["platform"]))
-    session = login(platform, Target(cluster.name, cluster.spec, plan.root, options.timeout))
+def _ready(plan: Plan, target: Target, options: Options, stack: ExitStack) -> _Ready:
+    platform = platforms_registry.load(str(target.spec["platform"]))
+    cluster = next(cluster for cluster in plan.clusters if cluster.name == target.name)
+    session = login(platform, target)
     stack.callback(session.close)
     if session.cluster_id != cluster.id:
         raise Stale(
@@ -200,7 +210,7 @@ def _codes(change: Change) -> set[str]:
 
 def _apply_cluster(waves: Sequence[Sequence[Change]], ready: _Ready, options: Options) -> _Run:
     """Wave by wave; after one that did not come out right, nothing further is built on it or taken away."""
-    run = _Run([Outcome(c.key, Status.DONE, "as planned already") for c in ready.settled.done])
+    run = _Run([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done])
     left = {change.key for change in ready.settled.todo}
     halted = ""
     for wave in waves:

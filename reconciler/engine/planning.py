@@ -12,7 +12,7 @@ from typing import cast
 
 from reconciler import __version__
 from reconciler.core.desired import NAME, Desired, desired, in_owned
-from reconciler.core.diff import diff
+from reconciler.core.diff import diff, flat, nest
 from reconciler.core.model import (
     Body,
     Change,
@@ -20,6 +20,7 @@ from reconciler.core.model import (
     Driver,
     Key,
     Kind,
+    Path,
     Platform,
     Resource,
     Risk,
@@ -45,17 +46,23 @@ from reconciler.engine.clusters import (
 from reconciler.errors import BadUsage, KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
+from reconciler.secrets.references import MASK
 from reconciler.spec.folder import Spec
+from reconciler.spec.literals import literal_secrets
 
 LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan of every cluster that answered, and what went wrong with the others."""
+    """A plan of every cluster that answered, and what went wrong with the others.
+
+    `connections` are the clusters' as the spec has them; the plan's own copies never hold a secret.
+    """
 
     plan: Plan
     failures: Mapping[str, KstateError]
+    connections: Mapping[str, Body]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +75,37 @@ class _Part:
 
 
 def check(spec: Spec) -> None:
-    """What the kinds themselves have to say about their documents. Raises SpecInvalid with all of it."""
+    """What kinds and platforms themselves have to say about their documents. Raises SpecInvalid with all of it."""
     kinds = {kind.document: kind for kind in kinds_registry.load().values()}
     problems = [
         Problem(document.file, *document.locate(path), message)
-        for document in spec.documents
-        if document.kind in kinds
-        for path, message in kinds[document.kind].check(document)
+        for document in (*spec.clusters, *spec.documents)
+        for path, message in _checked(document, kinds)
     ]
     if problems:
         raise SpecInvalid(problems)
 
 
+def _checked(document: Document, kinds: Mapping[str, Kind]) -> Iterable[tuple[Path, str]]:
+    known = platforms_registry.names()
+    if document.kind == "Cluster" and document.spec["platform"] not in known:
+        found = document.spec["platform"]
+        return [
+            (("spec", "platform"), f"platform `{found}` is not known; there is {', '.join(known)}")
+        ]
+    return kinds[document.kind].check(document) if document.kind in kinds else ()
+
+
 def plan(spec: Spec, options: Options) -> Planned:
     """Read every cluster, side by side, and say what would have to change. Nothing is written anywhere."""
     check(spec)
-    wanted = {document.name: _desired(spec, document) for document in chosen(spec, options)}
+    wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:
         raise SpecInvalid(sorted(set(conflicts)))
     parts, failures = side_by_side(wanted, lambda name: _plan_cluster(*wanted[name], options))
-    return Planned(_plan(spec, options, [parts[name] for name in sorted(parts)]), failures)
+    made = _plan(spec, options, [parts[name] for name in sorted(parts)])
+    return Planned(made, failures, {name: found[0].spec for name, found in wanted.items()})
 
 
 def chosen(spec: Spec, options: Options) -> list[Document]:
@@ -102,7 +119,7 @@ def chosen(spec: Spec, options: Options) -> list[Document]:
     return [known[name] for name in sorted(set(options.clusters) or known)]
 
 
-def _desired(spec: Spec, document: Document) -> tuple[Document, Platform, Desired]:
+def desired_of(spec: Spec, document: Document) -> tuple[Document, Platform, Desired]:
     platform = platforms_registry.load(str(document.spec["platform"]))
     kinds = kinds_registry.load()
     want = desired(
@@ -138,12 +155,18 @@ def _plan_cluster(document: Document, platform: Platform, want: Desired, options
     changed = {change.key for change in changes}
     unmanaged, elsewhere = _not_ours(live, want, kinds, document)
     return _Part(
-        ClusterPlan(document.name, session.cluster_id, document.spec),
+        ClusterPlan(document.name, session.cluster_id, _masked(document)),
         tuple(replace(c, sources=tuple(want.sources.get(c.key, ()))) for c in changes),
         sum(key not in changed for key in chosen_keys),
         unmanaged,
         elsewhere,
     )
+
+
+def _masked(document: Document) -> Body:
+    """The connection as a plan may show it: a password in clear text, allowed on loopback only, is left out."""
+    secret = {path[1:] for path in literal_secrets(document)}
+    return nest((path, MASK if path in secret else value) for path, value in flat(document.spec))
 
 
 def _read(session: Session, drivers: Mapping[str, Driver], want: Desired, say: Say) -> State:

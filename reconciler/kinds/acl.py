@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 from urllib.parse import unquote
 
-from reconciler.clients import acls as wire
+from reconciler.clients import acls
 from reconciler.clients.acls import Binding
 from reconciler.clients.kafka import Kafka
 from reconciler.clients.lean import LostAnswer
@@ -193,14 +193,14 @@ class AclDriver:
     """Bindings by Kafka's protocol: read with librdkafka, written where every single answer can be seen."""
 
     wire = "acl"
-    batch = wire.BATCH
+    batch = acls.BATCH
 
     def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
         """One bulk read whatever the scope: Kafka has no cheaper question about many bindings."""
         kafka = cast("Kafka", session.client(self.wire))
         wanted = scope.names
-        rare = any(decode(name).resource in wire.RARE for name in wanted or ())
-        for binding in wire.read(kafka, rare=rare):
+        rare = any(decode(name).resource in acls.RARE for name in wanted or ())
+        for binding in acls.read(kafka, rare=rare):
             name = encode(binding)
             if wanted is None or scope.others or name in wanted:
                 yield Resource(name, {})
@@ -209,7 +209,7 @@ class AclDriver:
         """Kafka has no dry run for ACLs; what can be known is whether anything enforces them."""
         kafka = cast("Kafka", session.client(self.wire))
         risks = {c.key: [r] for c in changes for r in [_strange(c)] if r}
-        if changes and not wire.has_authorizer(kafka):
+        if changes and not acls.has_authorizer(kafka):
             none = Risk(
                 "KS921", "the cluster has no authorizer: it keeps no ACLs and enforces none"
             )
@@ -218,7 +218,7 @@ class AclDriver:
 
     def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
         kafka = cast("Kafka", session.client(self.wire))
-        for call, action in ((wire.create, Action.CREATE), (wire.delete, Action.DELETE)):
+        for call, action in ((acls.create, Action.CREATE), (acls.delete, Action.DELETE)):
             chosen = {decode(c.key.name): c.key for c in changes if c.action is action}
             answers = call(kafka, list(chosen)) if chosen else {}
             for binding, key in chosen.items():
@@ -278,6 +278,7 @@ KIND = Kind(
     tier=tier,
     owns="principals",
     owned_as=lambda name: decode(name).principal,
+    rights={"Describe": "to see ACLs", "Alter": "to grant and revoke them"},
     rules=(each(revoke_rule),),
     codes=CODES,
 )

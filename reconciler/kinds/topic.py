@@ -8,7 +8,7 @@ from typing import cast
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewTopic
 
-from reconciler.clients import topics as wire
+from reconciler.clients import topics
 from reconciler.clients.evidence import Evidence, gather
 from reconciler.clients.kafka import DENIED, LOST, Kafka, code, reason, refused
 from reconciler.core.model import (
@@ -149,7 +149,7 @@ class TopicDriver:
     """Topics by Kafka's admin protocol."""
 
     wire = "kafka-admin"
-    batch = wire.BATCH
+    batch = topics.BATCH
 
     def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
         """Names and sizes in one call, configs of the names in scope in batches.
@@ -158,12 +158,12 @@ class TopicDriver:
         behind on a cluster of several brokers.
         """
         kafka = cast("Kafka", session.client(self.wire))
-        listed = wire.listing(kafka)
+        listed = topics.listing(kafka)
         names = listed.keys() - INTERNAL if scope.names is None else scope.names
-        described = wire.describe(kafka, names if scope.facts else names - listed.keys())
+        described = topics.describe(kafka, names if scope.facts else names - listed.keys())
         there = {name: listed[name] for name in names if name in listed}
         there.update({name: _shape(found) for name, found in described.items()})
-        configs = wire.configs(kafka, there, scope.fields)
+        configs = topics.configs(kafka, there, scope.fields)
         for name in sorted(configs):
             facts = (
                 {"topic_id": str(described[name].topic_id)}
@@ -214,11 +214,11 @@ def _resource(
 
 # --- writing
 
-Act = Callable[[Kafka, Sequence[Change], bool], wire.Answers]
+Act = Callable[[Kafka, Sequence[Change], bool], topics.Answers]
 
 
-def _create(kafka: Kafka, changes: Sequence[Change], validate: bool) -> wire.Answers:
-    return wire.create(kafka, [_new(change) for change in changes], validate=validate)
+def _create(kafka: Kafka, changes: Sequence[Change], validate: bool) -> topics.Answers:
+    return topics.create(kafka, [_new(change) for change in changes], validate=validate)
 
 
 def _new(change: Change) -> NewTopic:
@@ -232,17 +232,17 @@ def _new(change: Change) -> NewTopic:
     )
 
 
-def _grow(kafka: Kafka, changes: Sequence[Change], validate: bool) -> wire.Answers:
+def _grow(kafka: Kafka, changes: Sequence[Change], validate: bool) -> topics.Answers:
     totals = {c.key.name: cast("int", (c.after or {})["partitions"]) for c in changes}
-    return wire.grow(kafka, totals, validate=validate)
+    return topics.grow(kafka, totals, validate=validate)
 
 
-def _alter(kafka: Kafka, changes: Sequence[Change], validate: bool) -> wire.Answers:
-    return wire.alter(kafka, {c.key.name: _config(c.after) for c in changes}, validate=validate)
+def _alter(kafka: Kafka, changes: Sequence[Change], validate: bool) -> topics.Answers:
+    return topics.alter(kafka, {c.key.name: _config(c.after) for c in changes}, validate=validate)
 
 
-def _delete(kafka: Kafka, changes: Sequence[Change], _validate: bool) -> wire.Answers:
-    return wire.delete(kafka, [change.key.name for change in changes])
+def _delete(kafka: Kafka, changes: Sequence[Change], _validate: bool) -> topics.Answers:
+    return topics.delete(kafka, [change.key.name for change in changes])
 
 
 def _acts(changes: Sequence[Change]) -> Iterator[tuple[Act, list[Change]]]:
@@ -257,7 +257,7 @@ def _acts(changes: Sequence[Change]) -> Iterator[tuple[Act, list[Change]]]:
 
 
 def _opinions(
-    changes: Sequence[Change], ask: Callable[[Sequence[Change], Act], wire.Answers]
+    changes: Sequence[Change], ask: Callable[[Sequence[Change], Act], topics.Answers]
 ) -> dict[Key, list[Risk]]:
     possible = [c for c in changes if not any(risk.code.startswith("KS9") for risk in c.risks)]
     risks: dict[Key, list[Risk]] = {}
@@ -390,6 +390,7 @@ KIND = Kind(
     after=("user",),
     facts=True,
     owns="topics",
+    rights={"Create": "to create topics of any name"},
     rules=(each(partitions_rule), each(replication_rule), each(in_sync_rule), names_rule),
     codes=CODES,
 )

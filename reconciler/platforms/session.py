@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from confluent_kafka.admin import AclOperation
+
 from reconciler.clients.kafka import Kafka
 from reconciler.core.model import Body
 from reconciler.errors import Failed
+
+
+def _word(operation: AclOperation) -> str:
+    return operation.name.title().replace("_", "")
 
 
 @dataclass
@@ -26,6 +32,11 @@ class KafkaSession:
     @property
     def facts(self) -> Body:
         return {"brokers": len(self.kafka.brokers)}
+
+    @property
+    def operations(self) -> frozenset[str] | None:
+        allowed = self.kafka.operations
+        return None if allowed is None else frozenset(_word(operation) for operation in allowed)
 
     def client(self, wire: str) -> object:
         if wire not in self.openers:

@@ -31,7 +31,7 @@ _LARGEST = 2**63 - 1
 
 
 @lru_cache(maxsize=4096)
-def resolve(text: str) -> None | bool | int | float | str:
+def resolve(text: str) -> bool | int | float | str | None:
     """The value of a plain scalar. Raises ValueError for a whole number that 64 bits cannot hold."""
     if text in _WORDS:
         return _WORDS[text]

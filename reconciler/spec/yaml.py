@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import yaml
-from yaml.cyaml import CParser
 
 from reconciler.core.model import Json
 from reconciler.spec.scalars import STARTS, resolve
@@ -42,15 +41,14 @@ class Fault(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """One document. `index` counts documents in the file. `line` is that of `metadata.name`, or of its start.
+class Tree(NamedTuple):
+    """One document. `number` counts documents in the file. `line` is that of `metadata.name`, or of its start.
 
     `pointed`: it holds a number like `3.0`, which JSON Schema takes for a whole one and Kafka does not.
     """
 
     value: Json
-    index: int
+    number: int
     line: int
     pointed: bool
 
@@ -71,7 +69,7 @@ def read(data: bytes) -> Content:
         return Content((), (unfit,), whole=False)
     builder = _Builder()
     try:
-        for event in iter(CParser(data).get_event, None):
+        for event in iter(yaml.CSafeLoader(data).get_event, None):
             builder.handlers[type(event)](event)
     except yaml.MarkedYAMLError as error:
         builder.faults.append(Fault(*in_our_words(error)))
@@ -141,7 +139,7 @@ class _Builder:
 
     def _start(self, event: yaml.DocumentStartEvent) -> None:
         self.index += 1
-        self.line = event.start_mark.line + 1
+        self.line = _place(event)[0]
         self.root: Any = None
         self.top: Any = None
         self.key: Any = None
@@ -155,20 +153,26 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         self.nodes += 1
-        text, style = event.value, event.style
-        if event.tag is not None:
-            self._tagged(event)
-        if style == '"' and _FORBIDDEN.search(text):  # only an escape can have brought it here
-            self._fault(event, _forbidden(_FORBIDDEN.findall(text)[0]))
+        text, style, top = event.value, event.style, self.top
         value = text if style or (text and text[0] not in STARTS) else self._plain(event, text)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = (value, 1)
-        if type(self.top) is dict and self.key is None:
+        if style == '"' or event.tag is not None or event.anchor is not None:
+            self._unusual(event, value)
+        if self.key is None and type(top) is dict:
             self._key(event, value)
         else:
             self._put(value)
         if self.nodes > MOST_NODES:
             self._count(event, 0)
+
+    def _unusual(self, event: yaml.ScalarEvent, value: Json) -> None:
+        """What is rare enough not to be looked for at every scalar: a tag, an anchor, an escape."""
+        if event.tag is not None:
+            self._tagged(event)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, 1)
+        forbidden = _FORBIDDEN.search(event.value)  # only an escape can have brought it here
+        if forbidden is not None:
+            self._fault(event, _forbidden(forbidden[0]))
 
     def _plain(self, event: yaml.ScalarEvent, text: str) -> Json:
         try:
@@ -193,7 +197,7 @@ class _Builder:
         else:
             self.key = value
             if value == "name" and len(self.stack) == 2 and self.stack[1][1] == "metadata":
-                self.line = event.start_mark.line + 1
+                self.line = _place(event)[0]
 
     def _mapping(self, event: yaml.MappingStartEvent) -> None:
         self._open(event, {})
@@ -220,9 +224,10 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         self._not_a_key(event)
-        value, size = self.anchors.get(event.anchor, (None, 0))
+        name = str(event.anchor)
+        value, size = self.anchors.get(name, (None, 0))
         if not size:
-            self._fault(event, f"`*{event.anchor[:40]}` names no anchor that is complete before it")
+            self._fault(event, f"`*{name[:40]}` names no anchor that is complete before it")
         self._count(event, size)
         if len(self.stack) + _height(value) > DEEPEST:
             raise _Stopped(_fault(event, f"nested more than {DEEPEST} deep"))
@@ -245,7 +250,7 @@ class _Builder:
             self.key = _AS_KEY
 
     def _tagged(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
-        self._fault(event, f"the tag `{event.tag[:80]}` is not allowed: a spec is plain data")
+        self._fault(event, f"the tag `{str(event.tag)[:80]}` is not allowed: a spec is plain data")
 
     def _count(self, event: yaml.NodeEvent, size: int) -> None:
         self.nodes += size
@@ -260,7 +265,12 @@ class _Builder:
 
 
 def _fault(event: yaml.Event, message: str) -> Fault:
-    return Fault(event.start_mark.line + 1, event.start_mark.column + 1, message)
+    return Fault(*_place(event), message)
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def _height(value: Json) -> int:

@@ -1,0 +1,198 @@
+"""`kstate apply`: makes a spec or a saved plan so, after showing it and after consent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.common import ClusterOption, OnlyOption, TimeoutOption, ValuesOption
+
+if TYPE_CHECKING:
+    import threading
+
+    from reconciler.core.plan import Plan
+    from reconciler.core.result import Result
+    from reconciler.core.risk import Approval, Gate
+    from reconciler.engine.clusters import Options
+    from reconciler.engine.planning import Planned
+
+FORMATS = ("text", "json")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(apply)
+
+
+def apply(
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SPEC or PLAN.json]", help="A spec, or a plan saved by `plan --out`."
+        ),
+    ] = ".",
+    approve: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--approve", metavar="CODE[:KEY]", help="Approve a risk; may be given several times."
+        ),
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", metavar="DIGEST", help="Apply only if this is the plan's digest."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Approves no risk.")] = False,
+    form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
+    cluster: ClusterOption = None,
+    only: OnlyOption = None,
+    values: ValuesOption = None,
+    timeout: TimeoutOption = "10s",
+) -> None:
+    """Make it so."""
+    from reconciler.cli.common import check_format, options
+    from reconciler.core.risk import Approval
+
+    check_format(form, FORMATS)
+    saved = spec.endswith(".json")
+    settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
+    approvals = [Approval.parse(text) for text in approve or ()]
+    made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
+    raise typer.Exit(_carry_out(made, settings, approvals, _Wish(expect, yes or saved, form)))
+
+
+class _Wish:
+    """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer."""
+
+    def __init__(self, expect: str | None, agreed: bool, form: str) -> None:
+        self.expect = expect
+        self.agreed = agreed
+        self.form = form
+
+
+def _planned(spec: str, settings: Options, values: str | None) -> Planned:
+    from reconciler.cli.common import read_spec, tell_failures
+    from reconciler.engine.planning import plan as make
+
+    made = make(read_spec(spec, values), settings)
+    if made.failures:
+        raise typer.Exit(tell_failures(dict(made.failures)))
+    return made
+
+
+def _saved(path: str, settings: Options, values: str | None) -> Planned:
+    from pathlib import Path
+
+    from reconciler.core.plan import parse
+    from reconciler.engine.planning import Planned
+    from reconciler.errors import BadUsage
+
+    if settings.clusters or settings.only or values:
+        raise BadUsage(
+            "a saved plan is applied as it is: -c, --only and --values belong to `kstate plan`"
+        )
+    try:
+        return Planned(parse(Path(path).read_bytes()), {}, {})
+    except OSError as error:
+        raise BadUsage(f"cannot read {path}: {error.strerror}") from error
+
+
+def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish: _Wish) -> int:
+    from reconciler.cli.common import show_plan
+    from reconciler.cli.console import tell
+    from reconciler.engine.applying import check_expected, check_fresh, stands_in_the_way
+
+    plan = made.plan
+    if wish.expect:
+        check_expected(plan, wish.expect)
+    check_fresh(plan, settings)
+    if wish.form == "text":
+        show_plan(plan, "text")
+    gate = stands_in_the_way(plan, approvals)
+    for unused in gate.unused:
+        tell(f"note: --approve {unused} matched nothing in this plan")
+    if gate.blocked:
+        return _refuse(gate)
+    if plan.changes and not wish.agreed:
+        _ask(plan)
+    return _write(made, settings, wish.form)
+
+
+def _refuse(gate: Gate) -> int:
+    from reconciler.cli.console import tell
+    from reconciler.reports.words import visible, way_out
+
+    tell(f"kstate: nothing was written; {len(gate.blocked)} risks stand in the way:")
+    for gated in gate.blocked:
+        what = f"{gated.key}: " if gated.key else ""
+        tell(f"  {gated.risk.code} {visible(what + gated.risk.message)}")
+        tell(f"    {way_out(gated.risk, gated.key)}")
+    return 3
+
+
+def _ask(plan: Plan) -> None:
+    """Only the word `yes` is consent. Raises BadUsage where nobody can be asked."""
+    from reconciler.errors import BadUsage
+
+    if not sys.stdin.isatty():
+        raise BadUsage(
+            "nobody is here to say yes",
+            hint="Give --yes, or apply a saved plan: kstate plan --out plan.json, kstate apply plan.json",
+        )
+    answer = typer.prompt(
+        f"Apply {len(plan.changes):,} changes? Only `yes` does", default="no", err=True
+    )
+    if answer.strip() != "yes":
+        raise BadUsage("nothing was written: the answer was not `yes`")
+
+
+def _write(made: Planned, settings: Options, form: str) -> int:
+    from reconciler.cli.common import tell_failures
+    from reconciler.engine.applying import Unready
+    from reconciler.engine.applying import apply as make_so
+
+    try:
+        with _signals(settings.stop):
+            result = make_so(made.plan, settings, made.connections)
+    except Unready as unready:
+        return tell_failures(dict(unready.failures))
+    _show(result, form)
+    return result.exit_code
+
+
+def _show(result: Result, form: str) -> None:
+    from reconciler.cli.console import clear_progress, coloured, out
+    from reconciler.core.result import to_json
+    from reconciler.reports import text
+
+    clear_progress()
+    if form == "json":
+        import json
+
+        out(json.dumps(to_json(result), indent=1, ensure_ascii=False) + "\n")
+    elif result.outcomes:
+        out(text.result(result, text.ansi if coloured(sys.stdout) else text.plain))
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM let the batch in flight finish; a second one ends at once, as the system would."""
+    import signal
+
+    def ask_to_stop(number: int, _frame: object) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+        sys.stderr.write("\nstopping after the batch in flight; once more to end at once\n")
+
+    before = {
+        number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,141 @@
+"""What several verbs share: their options, and how they read a spec."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from reconciler.core.plan import Plan
+    from reconciler.engine.clusters import Options
+    from reconciler.errors import KstateError
+    from reconciler.spec.folder import Spec
+
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="[SPEC]", help="Folder of the spec, or one YAML file.")
+]
+ClusterOption = Annotated[
+    list[str] | None,
+    typer.Option("-c", "--cluster", help="Only this cluster; may be given several times."),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="KIND/GLOB", help="Only these, as in `topic/orders.*`."),
+]
+ValuesOption = Annotated[
+    str | None, typer.Option("--values", metavar="FILE", help="Values for ${name} in the spec.")
+]
+TimeoutOption = Annotated[
+    str, typer.Option("--timeout", metavar="10s", help="How long to wait for one answer.")
+]
+
+
+def read_spec(folder: str, values: str | None) -> Spec:
+    """The checked spec, kinds' own checks included. Raises SpecInvalid with every problem at once."""
+    from reconciler.engine.planning import check
+    from reconciler.spec.folder import load
+
+    spec = load(Path(folder), values=Path(values) if values else None)
+    check(spec)
+    return spec
+
+
+def options(
+    *,
+    clusters: list[str] | None = None,
+    only: list[str] | None = None,
+    timeout: str = "10s",
+    folder: str = ".",
+) -> Options:
+    """The engine's options from the command line's."""
+    from datetime import UTC, datetime
+
+    from reconciler.cli.console import progress
+    from reconciler.engine.clusters import Options
+
+    return Options(
+        now=datetime.now(UTC),
+        clusters=tuple(clusters or ()),
+        only=tuple(only or ()),
+        timeout=seconds(timeout),
+        commit=commit_of(folder),
+        root=folder if Path(folder).is_dir() else str(Path(folder).parent),
+        say=progress(),
+    )
+
+
+def seconds(text: str) -> float:
+    """`10s`, `500ms`, `2m` or a bare number of seconds. Raises BadUsage."""
+    from reconciler.core.units import duration_ms
+    from reconciler.errors import BadUsage
+
+    try:
+        found = float(text) if text.replace(".", "", 1).isdigit() else duration_ms(text) / 1000
+    except ValueError as error:
+        raise BadUsage(f"--timeout: {error}") from error
+    if found <= 0:
+        raise BadUsage(f"--timeout: expected more than nothing, found {text!r}")
+    return found
+
+
+def commit_of(folder: str) -> str:
+    """The commit the spec stands at, empty outside Git. What CI says wins: its checkout may be a merge."""
+    if "GITHUB_SHA" in os.environ:
+        return os.environ["GITHUB_SHA"]
+    where = folder if Path(folder).is_dir() else str(Path(folder).parent)
+    try:
+        found = subprocess.run(
+            ["git", "-C", where, "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def show_plan(plan: Plan, form: str) -> None:
+    """The plan on stdout in one of the forms."""
+    import sys
+
+    from reconciler.cli.console import clear_progress, coloured, out
+
+    clear_progress()
+    if form == "json":
+        from reconciler.core.plan import render
+
+        out(render(plan).decode())
+    elif form == "markdown":
+        from reconciler.reports import markdown
+
+        out(markdown.plan(plan))
+    else:
+        from reconciler.reports import text
+
+        out(text.plan(plan, text.ansi if coloured(sys.stdout) else text.plain))
+
+
+def check_format(form: str, known: tuple[str, ...]) -> None:
+    """Raises BadUsage for a form that does not exist, before anything is read."""
+    from reconciler.errors import BadUsage
+
+    if form not in known:
+        raise BadUsage(f"--format {form}: there is {', '.join(known)}")
+
+
+def tell_failures(failures: dict[str, KstateError]) -> int:
+    """Every cluster that failed, in words; the exit code they come to."""
+    from reconciler.cli.console import complain
+    from reconciler.core.result import fold
+
+    for name, error in sorted(failures.items()):
+        if not error.message.startswith(f"cluster {name}"):
+            error.message = f"cluster {name}: {error.message}"
+        complain(error)
+    return fold(error.exit_code for error in failures.values())

@@ -1,0 +1,67 @@
+"""`kstate explain`: what a risk code means and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from reconciler.core.model import Code
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(explain)
+
+
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="[CODE]", help="A code such as KS202; none lists them all."),
+    ] = None,
+) -> None:
+    """Say what a risk code means and what to do about it."""
+    from difflib import get_close_matches
+
+    from reconciler.cli.console import out
+    from reconciler.errors import BadUsage
+
+    known = codes()
+    if code is None:
+        out("".join(f"{name}  {found.title}\n" for name, found in known.items()))
+        return
+    found = known.get(code.upper())
+    if found is None:
+        near = get_close_matches(code.upper(), known, 1)
+        raise BadUsage(
+            f"{code} is not a code" + (f"; did you mean {near[0]}?" if near else ""),
+            hint="`kstate explain` lists them all.",
+        )
+    out(_page(found))
+
+
+def codes() -> dict[str, Code]:
+    """Every code there is, kinds' own included, in order."""
+    from reconciler.core.risk import CODES
+    from reconciler.kinds.registry import load
+
+    found = [*CODES, *(code for kind in load().values() for code in kind.codes)]
+    return {code.code: code for code in sorted(found, key=lambda code: code.code)}
+
+
+def _page(found: Code) -> str:
+    import textwrap
+
+    from reconciler.core.model import Level, Risk
+
+    risk = Risk(found.code, "")
+    way = {
+        Level.NOTICE: "It never blocks.",
+        Level.IMPOSSIBLE: "It cannot be approved.",
+    }.get(
+        risk.level,
+        f"It blocks `apply` until approved: --approve {found.code} or --approve {found.code}:KEY.",
+    )
+    undo = [f"Undoing it: {found.undo}"] if found.undo else []
+    body = [f"{found.code} ({risk.level}): {found.title}", "", found.text, *undo, way]
+    return "\n".join(textwrap.fill(line, 100) for line in body) + "\n"

@@ -1,0 +1,102 @@
+"""`kstate plan`: shows what would change; writes nothing anywhere but the plan file it is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.common import (
+    ClusterOption,
+    OnlyOption,
+    SpecArgument,
+    TimeoutOption,
+    ValuesOption,
+)
+
+if TYPE_CHECKING:
+    from reconciler.core.plan import Plan
+    from reconciler.spec.folder import Spec
+
+FORMATS = ("text", "json", "markdown")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(plan)
+
+
+def plan(
+    spec: SpecArgument = ".",
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="Save the plan, for `kstate apply FILE`."),
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
+    ] = False,
+    form: Annotated[
+        str, typer.Option("--format", metavar="F", help="text, json or markdown.")
+    ] = "text",
+    cluster: ClusterOption = None,
+    only: OnlyOption = None,
+    values: ValuesOption = None,
+    timeout: TimeoutOption = "10s",
+) -> None:
+    """Show what would change."""
+    from reconciler.cli.common import check_format, options, read_spec, show_plan, tell_failures
+    from reconciler.engine.planning import plan as make
+
+    check_format(form, FORMATS)
+    found = read_spec(spec, values)
+    if out:
+        _refuse_literal_secrets(found)
+    made = make(found, options(clusters=cluster, only=only, timeout=timeout, folder=spec))
+    if made.plan.clusters:
+        show_plan(made.plan, form)
+    if made.failures:
+        raise typer.Exit(tell_failures(dict(made.failures)))
+    if out:
+        _save(made.plan, out)
+    raise typer.Exit(exit_code(made.plan, detailed=detailed_exitcode))
+
+
+def exit_code(plan: Plan, *, detailed: bool) -> int:
+    """3 for what can never be applied as it stands; 2 for changes, when asked for; else 0."""
+    from reconciler.core.risk import gate
+
+    if gate(plan.changes, plan.risks, ()).impossible:
+        return 3
+    return 2 if detailed and plan.changes else 0
+
+
+def _refuse_literal_secrets(spec: Spec) -> None:
+    from reconciler.errors import BadUsage
+    from reconciler.spec.literals import literal_secrets
+
+    for document in spec.clusters:
+        if literal_secrets(document):
+            raise BadUsage(
+                f"cluster {document.name} has a password in clear text; a saved plan must not hold one",
+                hint="Use a reference: `env:NAME` or `file:PATH`.",
+            )
+
+
+def _save(plan: Plan, path: str) -> None:
+    import os
+    import tempfile
+    from pathlib import Path
+
+    from reconciler.cli.console import tell
+    from reconciler.core.plan import render
+    from reconciler.errors import BadUsage
+
+    target = Path(path)
+    try:
+        # Written aside and renamed: a plan file is whole or not there.
+        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(render(plan))
+        Path(aside).replace(target)
+    except OSError as error:
+        raise BadUsage(f"cannot write {path}: {error.strerror}") from error
+    tell(f"plan saved; apply exactly this: kstate apply {path}")

@@ -1,0 +1,75 @@
+"""A plan in, Markdown for a pull request out: risks first, one folded block a cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconciler.core.model import Change
+from reconciler.core.plan import Plan
+from reconciler.reports import words
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&:-])")
+
+
+def escape(text: str) -> str:
+    """The text as itself: no link, mention, emphasis, HTML or table cell can grow out of a name."""
+    return _SPECIAL.sub(r"\\\1", words.visible(text).replace("\n", " ")).replace("\\<", "&lt;")
+
+
+def plan(plan: Plan) -> str:
+    """The whole plan; one line when there is nothing to do."""
+    if not plan.changes:
+        return f"**kstate: no changes** ({words.summary(plan)})\n"
+    lines = [f"### kstate plan: {words.summary(plan)}", ""]
+    if about := words.header(plan):
+        lines += [escape(about), ""]
+    lines += [*_risks(plan), *_clusters(plan), *_notices(plan), f"Digest `{plan.digest}`"]
+    return "\n".join(lines) + "\n"
+
+
+def _risks(plan: Plan) -> Iterator[str]:
+    rows = [
+        f"| {risk.code} | {risk.level} | {escape(str(change.key))} | {escape(risk.message)} | {_flag(way)} |"
+        for changes in words.by_cluster(plan).values()
+        for change in changes
+        for risk, way in words.risks(change)
+        if risk.blocking
+    ]
+    if rows:
+        yield from ("| code | level | what | why | way out |", "|---|---|---|---|---|", *rows, "")
+
+
+def _flag(way_out: str) -> str:
+    return f"`{way_out}`" if "`" not in way_out else escape(way_out)
+
+
+def _clusters(plan: Plan) -> Iterator[str]:
+    for name, changes in words.by_cluster(plan).items():
+        yield f"<details><summary>cluster {escape(name)}: {len(changes):,} changes</summary>"
+        yield ""
+        body = [line for change in changes for line in _change(change)]
+        yield from fenced("diff", body)
+        yield from ("", "</details>", "")
+
+
+def fenced(language: str, lines: list[str]) -> list[str]:
+    """A code block whose fence is longer than any run of backticks inside it."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}{language}", *lines, fence]
+
+
+def _change(change: Change) -> Iterator[str]:
+    places = ", ".join(words.visible(source) for source in change.sources)
+    yield f"{words.symbol(change)} {change.key.kind} {words.title(change.key)}  {change.action}  {places}"
+    for name, text in words.settings(change):
+        yield f"    {name}: {text}"
+    for risk, _ in words.risks(change):
+        yield f"    {risk.code} {risk.level}: {words.visible(risk.message)}"
+
+
+def _notices(plan: Plan) -> Iterator[str]:
+    for notice in plan.notices:
+        yield f"> {escape(notice)}"
+        yield ""

@@ -1,0 +1,127 @@
+"""Plan data in, words for people out: what every form of a report shares."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+from reconciler.core.diff import flat
+from reconciler.core.model import Action, Change, Json, Key, Level, Risk
+from reconciler.core.plan import Plan
+from reconciler.core.risk import badness
+from reconciler.core.units import say_duration, say_size
+
+SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
+BLOCKED = "!"
+DEFAULT = "(default)"
+# Characters that change how the text around them is shown: overrides and isolates of writing direction.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def visible(text: str) -> str:
+    """The text without anything a terminal or a page would obey: control and direction characters spelt out."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_spelt(char) for char in text)
+
+
+def _spelt(char: str) -> str:
+    hidden = char in _BIDI or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return f"\\u{ord(char):04x}" if hidden else char
+
+
+def value(name: str, found: Json) -> str:
+    """A setting with its unit: `604800000 (7d)`. None is the broker's default."""
+    if found is None:
+        return DEFAULT
+    text = visible(str(found))
+    spoken = _spoken(name, found)
+    return f"{text} ({spoken})" if spoken and spoken != text else text
+
+
+def _spoken(name: str, found: Json) -> str:
+    if not str(found).lstrip("-").isdigit():
+        return ""
+    if name.endswith(".ms"):
+        return say_duration(int(str(found))) or ""
+    return (say_size(int(str(found))) or "") if name.endswith("bytes") else ""
+
+
+def title(key: Key) -> str:
+    """A key's name as people say it; a binding as a sentence."""
+    parts = [unquote(part) for part in key.name.split("|")]
+    if key.kind != "acl" or len(parts) != 7:
+        return visible(key.name)
+    principal, resource, name, pattern, operation, permission, host = map(visible, parts)
+    what = f"{resource} {name}*" if pattern == "prefixed" else f"{resource} {name}"
+    where = "" if host == "*" else f" from {host}"
+    verb = "may" if permission == "allow" else "must not"
+    return f"{principal} {verb} {operation} {what}{where}"
+
+
+def settings(change: Change) -> Iterator[tuple[str, str]]:
+    """(name, what happens to it) of a change, in the order of the names."""
+    if change.action is Action.UPDATE:
+        for edit in change.edits:
+            name = edit.path[-1]
+            yield visible(name), f"{value(name, edit.before)} -> {value(name, edit.after)}"
+        return
+    body = change.after if change.action is Action.CREATE else change.before
+    for path, found in sorted(flat(body or {}), key=lambda leaf: (len(leaf[0]), leaf[0])):
+        yield visible(path[-1]), value(path[-1], found)
+
+
+def risks(change: Change) -> Iterator[tuple[Risk, str]]:
+    """Each risk with what can be done about it."""
+    for risk in change.risks:
+        yield risk, way_out(risk, change.key)
+
+
+def way_out(risk: Risk, key: Key | None) -> str:
+    """The exact flag that approves a risk, or that nothing does."""
+    match risk.level:
+        case Level.NOTICE:
+            return ""
+        case Level.IMPOSSIBLE:
+            return f"cannot be approved; kstate explain {risk.code}"
+        case _:
+            return f"--approve {shell(f'{risk.code}:{key}' if key else risk.code)}"
+
+
+def shell(text: str) -> str:
+    """Quoted for a shell where it has to be."""
+    plain = all(char.isalnum() or char in "._-:/=+@," for char in text)
+    return text if plain else "'" + visible(text).replace("'", "'\\''") + "'"
+
+
+def symbol(change: Change) -> str:
+    return BLOCKED if any(risk.blocking for risk in change.risks) else SYMBOLS[change.action]
+
+
+def by_cluster(plan: Plan) -> Mapping[str, list[Change]]:
+    """The changes of each cluster, the most dangerous first, then by kind and name."""
+    grouped: dict[str, list[Change]] = {cluster.name: [] for cluster in plan.clusters}
+    for change in plan.changes:
+        grouped[change.key.cluster].append(change)
+    return {name: sorted(own, key=_rank) for name, own in grouped.items()}
+
+
+def _rank(change: Change) -> tuple[int, bool, Key]:
+    worst = min((badness(risk)[0] for risk in change.risks if risk.blocking), default=9)
+    return worst, change.action is not Action.DELETE, change.key
+
+
+def summary(plan: Plan) -> str:
+    """The counts in one line; the same numbers as in the JSON."""
+    counts = plan.summary
+    words = ["create", "update", "delete", "blocked", "unchanged", "unmanaged", "out_of_scope"]
+    return ", ".join(f"{counts[word]:,} {word.replace('_', ' ')}" for word in words)
+
+
+def header(plan: Plan) -> str:
+    """Whose plan it is and from when."""
+    about = [f"estate {visible(plan.estate)}"] if plan.estate else []
+    about += [f"commit {visible(plan.commit)[:12]}"] if plan.commit else []
+    about += ["partial: narrowed by -c or --only"] if plan.partial else []
+    return ", ".join(about)

@@ -1,0 +1,208 @@
+"""A folder of YAML in; a checked Spec out, or every problem at once with its file, line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler.core.model import Document, Json
+from reconciler.errors import Problem, SpecInvalid
+from reconciler.spec import checks, literals, profiles, schema, values, walk, yaml
+from reconciler.spec.near import did_you_mean
+from reconciler.spec.places import locate, place
+from reconciler.spec.words import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole spec that has been found right.
+
+    `root` is the folder that relative references start from. `clusters` are sorted by name, `documents` (all that
+    become resources) by file and line. `files` are those read, relative to `root`.
+    """
+
+    root: Path
+    estate: Document | None
+    clusters: tuple[Document, ...]
+    documents: tuple[Document, ...]
+    files: tuple[str, ...]
+
+
+class _Draft(NamedTuple):
+    """A document on its way, its profile still only named. `right`: nothing is wrong with it by itself."""
+
+    form: schema.Schema
+    metadata: dict[str, Json]
+    spec: dict[str, Json]
+    file: str
+    tree: yaml.Tree
+    right: bool
+
+    @property
+    def name(self) -> str:
+        name = self.metadata.get("name")
+        return name if isinstance(name, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What grows while a folder is read. `broken` files were not read to their end: names may be missing."""
+
+    found: walk.Found
+    forms: Mapping[tuple[str, str], schema.Schema]
+    values: values.Values | None
+    problems: list[Problem]
+    drafts: list[_Draft] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def tell(self, relative: str, index: int, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            at = place(self.found.files[relative], index, finding.path)
+            line, column = at.key if finding.at_key else at.value
+            name = walk.printable(relative)
+            self.problems.append(Problem(name, line, column, finding.message))
+
+
+def load(root: Path, *, values: Path | None = None, schemas: Path | None = None) -> Spec:
+    """Read and check a folder, or one file. Raises SpecInvalid with every problem, BadUsage if nothing is there."""
+    reading = _begin(root, values, schemas or schema.folder())
+    for relative in reading.found.files:
+        _file(reading, relative)
+    documents = list(_documents(reading))
+    for clash in _clashes(reading, documents):
+        line, column = clash.document.locate(clash.path)
+        reading.problems.append(Problem(clash.document.file, line, column, clash.message))
+    problems = [*reading.problems, *reading.found.problems]
+    if not problems and not documents:
+        problems = [Problem(".", 1, 1, "no `*.yaml` or `*.yml` here holds a document")]
+    if problems:
+        raise SpecInvalid(list(dict.fromkeys(problems)))
+    return _spec(reading.found, documents)
+
+
+def _begin(root: Path, values_file: Path | None, schemas: Path) -> _Reading:
+    found = walk.find(root, leave_out=values_file)
+    given, problems = values.load(values_file) if values_file else (None, [])
+    return _Reading(found, schema.known(schemas), given, problems)
+
+
+def _file(reading: _Reading, relative: str) -> None:
+    data = walk.content(reading.found, relative)
+    if data is None:
+        reading.broken.append(relative)
+        return
+    content = yaml.read(data)
+    name = walk.printable(relative)
+    reading.problems.extend(Problem(name, *fault) for fault in content.faults)
+    if not content.whole:
+        reading.broken.append(relative)
+    variables = b"${" in data
+    for tree in content.trees:
+        _draft(reading, relative, tree, variables=variables)
+
+
+def _draft(reading: _Reading, relative: str, tree: yaml.Tree, *, variables: bool) -> None:
+    value, findings = values.fill(tree.value, reading.values) if variables else (tree.value, [])
+    form = schema.choose(value, reading.forms)
+    if isinstance(form, Finding):
+        reading.tell(relative, tree.number, [*findings, form])
+        return
+    unfilled = {finding.path for finding in findings}
+    exactly = tree.pointed or (variables and _pointed(reading.values))
+    unfit = schema.check(form, value, exactly=exactly)
+    findings += [finding for finding in unfit if finding.path not in unfilled]
+    metadata, body = _mapping(value, "metadata"), _mapping(value, "spec")
+    if form.kind == "Cluster":
+        findings += literals.check(body)
+    if findings:
+        reading.tell(relative, tree.number, findings)
+    reading.drafts.append(_Draft(form, metadata, body, relative, tree, not findings))
+
+
+def _documents(reading: _Reading) -> Iterator[Document]:
+    """Every document with its profile under it; also what is wrong in itself, for others may refer to it."""
+    drafts = reversed(reading.drafts)  # of two profiles with one name the first counts
+    shared = {draft.name: draft for draft in drafts if draft.form.kind == "Profile"}
+    for draft in reading.drafts:
+        named = isinstance(draft.spec.get("profile"), str)
+        under = _profile(reading, draft, shared) if named else None
+        body = profiles.merge(under.spec if under else {}, draft.spec)
+        if under and under.right and draft.right:
+            _check_merged(reading, draft, body)
+        yield _document(reading, draft, body)
+
+
+def _profile(reading: _Reading, draft: _Draft, shared: Mapping[str, _Draft]) -> _Draft | None:
+    """The profile that a document names. One that is missing may stand in a file that could not be read."""
+    name = str(draft.spec["profile"])
+    if name not in shared and not reading.broken:
+        told = f"there is no Profile `{name[:80]}`{did_you_mean(name, shared)}"
+        reading.tell(draft.file, draft.tree.number, [Finding(("spec", "profile"), told)])
+    return shared.get(name)
+
+
+def _check_merged(reading: _Reading, draft: _Draft, body: dict[str, Json]) -> None:
+    """A profile fits the form of a Profile; whether it fits what names it shows only here."""
+    form = draft.form
+    whole: Json = {
+        "apiVersion": form.version,
+        "kind": form.kind,
+        "metadata": draft.metadata,
+        "spec": body,
+    }
+    unfit = schema.check(form, whole, exactly=False)
+    if unfit:
+        aside = f", with Profile `{draft.spec['profile']}` merged in"
+        told = [finding._replace(message=finding.message + aside) for finding in unfit]
+        reading.tell(draft.file, draft.tree.number, told)
+
+
+def _document(reading: _Reading, draft: _Draft, body: dict[str, Json]) -> Document:
+    return Document(
+        kind=draft.form.kind,
+        name=draft.name,
+        metadata=draft.metadata,
+        spec=body,
+        file=draft.file,
+        line=draft.tree.line,
+        locate=partial(locate, reading.found.files[draft.file], draft.tree.number),
+    )
+
+
+def _clashes(reading: _Reading, everything: list[Document]) -> Iterator[checks.Clash]:
+    """What is wrong between documents. In a file that could not be read may be just what seems to be missing."""
+    documents = [document for document in everything if document.name]
+    clusters = sorted({document.name for document in documents if document.kind == "Cluster"})
+    yield from checks.doubles(documents, clusters)
+    yield from checks.several_estates(documents)
+    yield from checks.connect_twice(documents)
+    if not reading.broken:
+        yield from checks.unknown_clusters(documents, clusters)
+        yield from checks.no_cluster(documents)
+
+
+def _spec(found: walk.Found, documents: list[Document]) -> Spec:
+    estates = [document for document in documents if document.kind == "Estate"]
+    clusters = [document for document in documents if document.kind == "Cluster"]
+    resources = [document for document in documents if document.kind not in checks.ALONE]
+    return Spec(
+        root=found.root,
+        estate=estates[0] if estates else None,
+        clusters=tuple(sorted(clusters, key=lambda document: document.name)),
+        documents=tuple(sorted(resources, key=lambda document: (document.file, document.line))),
+        files=tuple(found.files),
+    )
+
+
+def _mapping(value: Json, key: str) -> dict[str, Json]:
+    inner = value.get(key) if isinstance(value, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def _pointed(given: values.Values | None) -> bool:
+    """Whether the values hold a number like `3.0`, which is not a whole number."""
+    numbers = (value for value in (given or {}).values() if isinstance(value, float))
+    return any(number.is_integer() for number in numbers)

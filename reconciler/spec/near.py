@@ -1,0 +1,20 @@
+"""A word that is wrong and the words that would be right in; `did you mean` out, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nearest(word: str, right: Iterable[str]) -> str | None:
+    """The one of `right` that looks most like `word`, letter case aside; None if nothing comes near."""
+    from difflib import get_close_matches
+
+    by_fold = {known.casefold(): known for known in sorted(right)}
+    found = get_close_matches(word[:250].casefold(), by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else None
+
+
+def did_you_mean(word: str, right: Iterable[str]) -> str:
+    """`; did you mean ...?` to hang on to a sentence, or an empty string."""
+    near = nearest(word, right)
+    return f"; did you mean `{near}`?" if near else ""
