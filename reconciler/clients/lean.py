@@ -67,13 +67,15 @@ class Lean:
 
     def log_dirs(self, topics: list[str]) -> dict[str, int]:
         """Bytes on disk by topic, all replicas together; a topic without an answer is left out."""
-        sizes: dict[str, int] = {}
         try:
-            replies = self._client.describe_log_dirs(topics)
+            brokers = self._client.describe_log_dirs(topics)
         except self._failure as error:
             raise LostAnswer(f"{type(error).__name__}: {error}") from error
-        for name, size in _sizes(replies):
-            sizes[name] = sizes.get(name, 0) + size
+        sizes: dict[str, int] = {}
+        for directory in (found for broker in brokers for found in broker["log_dirs"]):
+            for topic in directory["topics"]:
+                total = sum(partition["partition_size"] for partition in topic["partitions"])
+                sizes[topic["name"]] = sizes.get(topic["name"], 0) + total
         return sizes
 
     def close(self) -> None:
@@ -82,16 +84,6 @@ class Lean:
 
 class LostAnswer(Failed):
     """The request went out and no answer came back: only reading can tell whether it took effect."""
-
-
-def _sizes(replies: Any) -> list[tuple[str, int]]:
-    found = []
-    for broker in replies.values() if isinstance(replies, dict) else replies:
-        for directory in broker if isinstance(broker, list) else broker.get("results", []):
-            for topic in directory.get("topics", []):
-                total = sum(p["partition_size"] for p in topic["partitions"])
-                found.append((topic["name"], total))
-    return found
 
 
 def settings(bootstrap: str, properties: Mapping[str, str], timeout: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reconciler.core.desired import Desired
 from reconciler.core.model import Document, Kind, Platform, Scope, Session, Target
 from reconciler.engine.clusters import Options, login, side_by_side
-from reconciler.engine.planning import chosen, desired_of
+from reconciler.engine.planning import check, chosen, desired_of
 from reconciler.errors import Failed, KstateError
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
@@ -27,6 +27,7 @@ def checkup(
     spec: Spec, options: Options
 ) -> tuple[Mapping[str, list[Finding]], Mapping[str, KstateError]]:
     """Findings of every cluster that answered, and why the others did not."""
+    check(spec)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     return side_by_side(wanted, lambda name: list(_look(*wanted[name], options)))
 

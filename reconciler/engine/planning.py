@@ -20,7 +20,6 @@ from reconciler.core.model import (
     Driver,
     Key,
     Kind,
-    Path,
     Platform,
     Resource,
     Risk,
@@ -51,6 +50,7 @@ from reconciler.spec.folder import Spec
 from reconciler.spec.literals import literal_secrets
 
 LIFETIME = timedelta(hours=24)
+PLATFORM = ("spec", "platform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +79,17 @@ def check(spec: Spec) -> None:
     kinds = {kind.document: kind for kind in kinds_registry.load().values()}
     problems = [
         Problem(document.file, *document.locate(path), message)
-        for document in (*spec.clusters, *spec.documents)
-        for path, message in _checked(document, kinds)
+        for document in spec.documents
+        if document.kind in kinds
+        for path, message in kinds[document.kind].check(document)
     ]
+    known = platforms_registry.names()
+    for document in spec.clusters:
+        if (found := document.spec["platform"]) not in known:
+            words = f"platform `{found}` is not known; there is {', '.join(known)}"
+            problems.append(Problem(document.file, *document.locate(PLATFORM), words))
     if problems:
         raise SpecInvalid(problems)
-
-
-def _checked(document: Document, kinds: Mapping[str, Kind]) -> Iterable[tuple[Path, str]]:
-    known = platforms_registry.names()
-    if document.kind == "Cluster" and document.spec["platform"] not in known:
-        found = document.spec["platform"]
-        return [
-            (("spec", "platform"), f"platform `{found}` is not known; there is {', '.join(known)}")
-        ]
-    return kinds[document.kind].check(document) if document.kind in kinds else ()
 
 
 def plan(spec: Spec, options: Options) -> Planned:

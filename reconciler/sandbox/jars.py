@@ -100,18 +100,6 @@ def _fetch_registry(folder: Path, say: Say) -> None:
         with tarfile.open(archive) as packed:
             packed.extractall(folder / "app", filter="data")
     shutil.rmtree(folder / "download")
-    _lift(folder / "app")
-
-
-def _lift(folder: Path) -> None:
-    """Some archives hold one folder that holds everything: `quarkus-run.jar` is to be right here."""
-    if (folder / "quarkus-run.jar").exists():
-        return
-    inner = next(folder.glob("*/quarkus-run.jar"), None)
-    if inner is None:
-        raise Failed("the registry's archive has no quarkus-run.jar", hint=HINT)
-    for entry in inner.parent.iterdir():
-        entry.rename(folder / entry.name)
 
 
 def _context(folder: Path) -> MavenContext:

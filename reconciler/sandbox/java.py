@@ -65,11 +65,16 @@ def aot_cache(classpath: Sequence[Path]) -> Path:
     return cache_home() / f"aot-{hashlib.sha256(os.pathsep.join(parts).encode()).hexdigest()[:16]}"
 
 
-def command(main: Sequence[str], *, classpath: Sequence[Path], flags: Sequence[str]) -> list[str]:
-    """The arguments of `java` for a main class (with its own arguments) on these jars."""
+def on(classpath: Sequence[Path], flags: Sequence[str], main: Sequence[str]) -> list[str]:
+    """The arguments of `java` for a main class, and its own arguments, on these jars."""
     cache = aot_cache(classpath)
-    warmed = [f"-XX:AOTCache={cache}", "-Xlog:aot=off", "-Xlog:cds=off"] if cache.exists() else []
+    warmed = (f"-XX:AOTCache={cache}", "-Xlog:aot=off", "-Xlog:cds=off") if cache.exists() else ()
     return [*SMALL, *warmed, *flags, "-cp", os.pathsep.join(map(str, classpath)), *main]
+
+
+def jar(file: Path, flags: Sequence[str]) -> list[str]:
+    """The arguments of `java` for a jar that says itself what it needs."""
+    return [*SMALL, *flags, "-jar", str(file)]
 
 
 def write_arguments(path: Path, arguments: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Failed
+from reconciler.sandbox.java import java
 from reconciler.sandbox.paths import write_private
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ def sweep(folder: Path) -> int:
 
 def _start(node: Node) -> None:
     import psutil
-
-    from reconciler.sandbox.java import java
 
     node.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Spawned rather than held as a subprocess object: it outlives us, and nobody is to wait for it.

@@ -36,7 +36,7 @@ class Options:
     """What to start. `properties` go to every broker and win over the sandbox's own.
 
     `password` is that of the SCRAM user `admin`; empty means a random one. `environment` is for Connect, whose
-    connectors may refer to it as `${env:NAME}`.
+    connectors may refer to it as `${env:NAME}`. `flags` go to every broker's Java.
     """
 
     name: str = "default"
@@ -49,6 +49,7 @@ class Options:
     properties: Mapping[str, str] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,9 @@ def unknown_clusters(documents: Sequence[Document], clusters: Iterable[str]) -> 
     known = frozenset(clusters)
     for document in documents:
         for path, name in _references(document):
-            if name not in known:
+            if (
+                name not in known and "${" not in name
+            ):  # a variable without a value has been told already
                 near = did_you_mean(name, known)
                 yield Clash(document, path, f"there is no Cluster `{name[:80]}`{near}")
 
@@ -67,11 +69,13 @@ def connect_twice(documents: Sequence[Document]) -> Iterator[Clash]:
     """Two Connect clusters of one name on the same Cluster."""
     for document in documents:
         workers = document.spec.get("connect") if document.kind == "Cluster" else None
-        names = [_name(worker) for worker in workers] if isinstance(workers, list) else []
+        names = map(_name, workers) if isinstance(workers, list) else ()
+        seen: set[str] = set()
         for index, name in enumerate(names):
-            if name is not None and name in names[:index]:
+            if name in seen:
                 path = ("spec", "connect", str(index), "name")
                 yield Clash(document, path, f"there are two Connect clusters `{name[:80]}` here")
+            seen.add(name)
 
 
 def _references(document: Document) -> Iterator[tuple[Path, str]]:
@@ -108,6 +112,6 @@ def _absent(document: Document) -> bool:
     return document.metadata.get("ensure") == "absent"
 
 
-def _name(worker: Json) -> str | None:
+def _name(worker: Json) -> str:
     name = worker.get("name") if isinstance(worker, Mapping) else None
-    return name if isinstance(name, str) else None
+    return str(name)

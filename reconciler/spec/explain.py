@@ -5,8 +5,10 @@ The slow path: jsonschema is imported here and nowhere else, and nobody imports 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -16,20 +18,22 @@ from reconciler.core.model import Json, Path
 from reconciler.spec.near import did_you_mean
 from reconciler.spec.words import Finding, expected, found, label
 
+MOST_FINDINGS = 100
 Error = Any  # jsonschema's ValidationError, whose fields are typed as "perhaps not set", which here they always are
 
 
 def explain(schema: Mapping[str, Any], value: Json) -> list[Finding]:
-    """What is wrong, each thing once, in the order of the paths."""
+    """What is wrong, each thing once, in the order of the paths; a hundred things at most."""
     errors = _EXACT(dict(schema)).iter_errors(value)
-    return sorted(_loudest(finding for error in errors for finding in _say(error, ())))
+    findings = (finding for error in errors for finding in _say(error, ()))
+    return sorted(_loudest(islice(findings, MOST_FINDINGS)))
 
 
 def _loudest(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Of several complaints about one value the last one: conditions come last, and know more than the general rule."""
     by_place: dict[tuple[Path, str], Finding] = {}
     for finding in findings:
-        about = "value" if " must be " in finding.message else finding.message
+        about = "value" if " must " in finding.message else finding.message
         by_place[finding.path, about] = finding
     yield from by_place.values()
 
@@ -98,10 +102,9 @@ def _empty(_error: Error, path: Path) -> Iterator[Finding]:
 
 
 def _twice(error: Error, path: Path) -> Iterator[Finding]:
-    for index, entry in enumerate(error.instance):
-        if entry in error.instance[:index]:
-            where = (*path, str(index))
-            yield Finding(where, f"{label(path)} holds {found(entry, where)} twice")
+    for index in _repeated(error.instance):
+        where = (*path, str(index))
+        yield Finding(where, f"{label(path)} holds {found(error.instance[index], where)} twice")
 
 
 def _either(error: Error, path: Path) -> Iterator[Finding]:
@@ -174,8 +177,26 @@ def _pattern(
         yield ValidationError(f"does not match {pattern}")
 
 
+def _unique(
+    _validator: object, wanted: object, value: object, _schema: object
+) -> Iterator[ValidationError]:
+    """Like jsonschema's own, but never quadratic: a list may be long, and written by a stranger."""
+    if wanted and isinstance(value, list) and next(_repeated(value), None) is not None:
+        yield ValidationError("has equal entries")
+
+
+def _repeated(entries: list[Json]) -> Iterator[int]:
+    """The positions of entries that were there before."""
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        text = json.dumps(entry, sort_keys=True)
+        if text in seen:
+            yield index
+        seen.add(text)
+
+
 _EXACT: Callable[[dict[str, Any]], Any] = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    validators={"pattern": _pattern},
+    validators={"pattern": _pattern, "uniqueItems": _unique},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _whole),
 )

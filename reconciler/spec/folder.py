@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from reconciler.spec import checks, literals, profiles, schema, values, walk, ya
 from reconciler.spec.near import did_you_mean
 from reconciler.spec.places import locate, place
 from reconciler.spec.words import Finding
+
+MOST_CLASHES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +52,25 @@ class _Draft(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What grows while a folder is read. `broken` files were not read to their end: names may be missing."""
+    """What grows while a folder is read.
+
+    `hidden` are names that documents of unknown kind have, and `broken` files were not read to their end: what seems
+    to be missing may be there, so nothing is said about it until that is put right.
+    """
 
     found: walk.Found
     forms: Mapping[tuple[str, str], schema.Schema]
     values: values.Values | None
     problems: list[Problem]
     drafts: list[_Draft] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
 
     def tell(self, relative: str, index: int, findings: Iterable[Finding]) -> None:
         for finding in findings:
             at = place(self.found.files[relative], index, finding.path)
             line, column = at.key if finding.at_key else at.value
-            name = walk.printable(relative)
-            self.problems.append(Problem(name, line, column, finding.message))
+            self.problems.append(Problem(relative, line, column, finding.message))
 
 
 def load(root: Path, *, values: Path | None = None, schemas: Path | None = None) -> Spec:
@@ -71,15 +78,16 @@ def load(root: Path, *, values: Path | None = None, schemas: Path | None = None)
     reading = _begin(root, values, schemas or schema.folder())
     for relative in reading.found.files:
         _file(reading, relative)
+    reading.broken.extend(problem.file for problem in reading.found.problems)
     documents = list(_documents(reading))
-    for clash in _clashes(reading, documents):
+    for clash in islice(_clashes(reading, documents), MOST_CLASHES):
         line, column = clash.document.locate(clash.path)
         reading.problems.append(Problem(clash.document.file, line, column, clash.message))
     problems = [*reading.problems, *reading.found.problems]
     if not problems and not documents:
         problems = [Problem(".", 1, 1, "no `*.yaml` or `*.yml` here holds a document")]
     if problems:
-        raise SpecInvalid(list(dict.fromkeys(problems)))
+        raise SpecInvalid([_shown(problem) for problem in dict.fromkeys(problems)])
     return _spec(reading.found, documents)
 
 
@@ -95,8 +103,7 @@ def _file(reading: _Reading, relative: str) -> None:
         reading.broken.append(relative)
         return
     content = yaml.read(data)
-    name = walk.printable(relative)
-    reading.problems.extend(Problem(name, *fault) for fault in content.faults)
+    reading.problems.extend(Problem(relative, *fault) for fault in content.faults)
     if not content.whole:
         reading.broken.append(relative)
     variables = b"${" in data
@@ -109,6 +116,7 @@ def _draft(reading: _Reading, relative: str, tree: yaml.Tree, *, variables: bool
     form = schema.choose(value, reading.forms)
     if isinstance(form, Finding):
         reading.tell(relative, tree.number, [*findings, form])
+        reading.hidden.add(str(_mapping(value, "metadata").get("name")))
         return
     unfilled = {finding.path for finding in findings}
     exactly = tree.pointed or (variables and _pointed(reading.values))
@@ -136,9 +144,9 @@ def _documents(reading: _Reading) -> Iterator[Document]:
 
 
 def _profile(reading: _Reading, draft: _Draft, shared: Mapping[str, _Draft]) -> _Draft | None:
-    """The profile that a document names. One that is missing may stand in a file that could not be read."""
+    """The profile that a document names, if it is there."""
     name = str(draft.spec["profile"])
-    if name not in shared and not reading.broken:
+    if not (name in shared or name in reading.hidden or "${" in name or reading.broken):
         told = f"there is no Profile `{name[:80]}`{did_you_mean(name, shared)}"
         reading.tell(draft.file, draft.tree.number, [Finding(("spec", "profile"), told)])
     return shared.get(name)
@@ -173,14 +181,15 @@ def _document(reading: _Reading, draft: _Draft, body: dict[str, Json]) -> Docume
 
 
 def _clashes(reading: _Reading, everything: list[Document]) -> Iterator[checks.Clash]:
-    """What is wrong between documents. In a file that could not be read may be just what seems to be missing."""
+    """What is wrong between documents."""
     documents = [document for document in everything if document.name]
     clusters = sorted({document.name for document in documents if document.kind == "Cluster"})
     yield from checks.doubles(documents, clusters)
     yield from checks.several_estates(documents)
     yield from checks.connect_twice(documents)
     if not reading.broken:
-        yield from checks.unknown_clusters(documents, clusters)
+        yield from checks.unknown_clusters(documents, {*clusters, *reading.hidden})
+    if not reading.broken and not reading.hidden:
         yield from checks.no_cluster(documents)
 
 
@@ -195,6 +204,12 @@ def _spec(found: walk.Found, documents: list[Document]) -> Spec:
         documents=tuple(sorted(resources, key=lambda document: (document.file, document.line))),
         files=tuple(found.files),
     )
+
+
+def _shown(problem: Problem) -> Problem:
+    """Without what a log or a terminal would take for more than text: names are written by strangers."""
+    file, message = walk.printable(problem.file), walk.printable(problem.message)
+    return Problem(file, problem.line, problem.column, message)
 
 
 def _mapping(value: Json, key: str) -> dict[str, Json]:

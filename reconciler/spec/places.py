@@ -1,7 +1,8 @@
 """A YAML file and a path inside one of its documents in; the line and column where that stands out.
 
 Marks of 10,000 documents would cost more memory than the documents. So nothing is kept: whoever has something to say
-about a place has the one file read again.
+about a place has the one file read again. Of a file that is monstrously big or deep only the beginning is marked;
+further in, the nearest thing around stands for it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from reconciler.core.model import Path
+from reconciler.spec.yaml import DEEPEST
 
 
 class Place(NamedTuple):
@@ -23,6 +25,7 @@ class Place(NamedTuple):
     value: tuple[int, int]
 
 
+MOST_VALUES = 300_000
 _START = Place((1, 1), (1, 1))
 
 
@@ -49,6 +52,8 @@ def _places(file: File, _modified: int, _size: int) -> tuple[dict[Path, Place], 
     marker = _Marker()
     try:
         for event in iter(yaml.CSafeLoader(file.read_bytes()).get_event, None):
+            if marker.full():
+                break
             marker.see(event)
     except yaml.YAMLError:
         pass  # the reader has reported it; everything before it still has its place
@@ -61,6 +66,10 @@ class _Marker:
     def __init__(self) -> None:
         self.documents: list[dict[Path, Place]] = []
         self.stack: list[list[Any]] = []
+        self.values = 0
+
+    def full(self) -> bool:
+        return self.values > MOST_VALUES or len(self.stack) > DEEPEST
 
     def see(self, event: yaml.Event) -> None:
         match event:
@@ -83,12 +92,16 @@ class _Marker:
     def _value(self, event: yaml.NodeEvent) -> Path:
         """Note a value's place and return its path; the first of two equal keys keeps its place."""
         at = _at(event)
+        self.values += 1
         if not self.stack:
             path: Path = ()
             self.documents[-1].setdefault(path, Place(at, at))
             return path
         top = self.stack[-1]
         around, step, key = top
+        if step is None:  # a collection or an alias as a key: the reader has refused it
+            step = top[1] = ""
+            return (*around, step)
         path = (*around, str(step))
         self.documents[-1].setdefault(path, Place(key or at, at))
         top[1:] = [step + 1, None] if isinstance(step, int) else [None, None]

@@ -58,7 +58,9 @@ def choose(value: Json, forms: Mapping[tuple[str, str], Schema]) -> Schema | Fin
     kinds = {known_kind for _, known_kind in forms}
     if not isinstance(kind, str) or kind not in kinds:
         return _unknown_kind(value, kinds)
-    return max((form for form in forms.values() if form.kind == kind), key=lambda form: form.version)
+    return max(
+        (form for form in forms.values() if form.kind == kind), key=lambda form: form.version
+    )
 
 
 def check(form: Schema, value: Json, *, exactly: bool) -> list[Finding]:
@@ -94,3 +96,26 @@ def _unknown_kind(value: Mapping[str, Json], kinds: set[str]) -> Finding:
         return Finding(("kind",), f"`kind` must be one of {listed}, found {found(kind, ())}")
     near = did_you_mean(kind, kinds) or f"; it is one of {listed}"
     return Finding(("kind",), f"`kind: {found(kind, ())[1:-1]}` is not known{near}")
+
+
+def for_editors(forms: Mapping[tuple[str, str], Schema]) -> dict[str, Any]:
+    """One schema that tells documents apart by their `kind`: what `spec.v1.json` holds, for editors."""
+    chosen = [
+        {
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+            "then": {"$ref": f"{kind.lower()}.{version.partition('/')[2]}.json"},
+        }
+        for version, kind in sorted(forms)
+    ]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A document of a kstate spec",
+        "description": "Any document of a spec; its `kind` says which form it has.",
+        "type": "object",
+        "required": ["apiVersion", "kind", "metadata"],
+        "properties": {
+            "apiVersion": {"enum": sorted({version for version, _ in forms})},
+            "kind": {"enum": sorted({kind for _, kind in forms})},
+        },
+        "allOf": chosen,
+    }

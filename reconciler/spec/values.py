@@ -16,6 +16,7 @@ from reconciler.spec.walk import Found, content, printable
 from reconciler.spec.words import Finding
 from reconciler.spec.yaml import Fault, read
 
+MOST_FINDINGS = 100
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _USE = re.compile(r"\$\$\{|\$\{([a-z_][a-z0-9_]*)\}")
 
@@ -62,7 +63,8 @@ def _fill(value: Json, values: Values | None, path: Path, findings: list[Finding
 def _text(text: str, values: Values | None, path: Path, findings: list[Finding]) -> Json:
     undefined = [name for name in _names(text) if name not in (values or {})]
     if undefined:
-        findings += [Finding(path, _undefined(name, values)) for name in undefined]
+        few = undefined[: max(0, MOST_FINDINGS - len(findings))]
+        findings += [Finding(path, _undefined(name, values)) for name in few]
         return text
     given = values or {}
     whole = _USE.fullmatch(text)

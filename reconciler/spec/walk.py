@@ -26,7 +26,7 @@ class Found:
     problems: list[Problem] = field(default_factory=list)
 
     def refuse(self, relative: str, message: str) -> None:
-        self.problems.append(Problem(printable(relative), 1, 1, message))
+        self.problems.append(Problem(relative, 1, 1, message))
 
 
 def find(root: Path, *, leave_out: Path | None = None) -> Found:

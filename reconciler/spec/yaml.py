@@ -184,6 +184,7 @@ class _Builder:
             self.pointed = self.pointed or value.is_integer()
             if not math.isfinite(value):
                 self._fault(event, "a number must be finite; put it in quotes if it is text")
+                return 0
         return value
 
     def _key(self, event: yaml.ScalarEvent, value: Json) -> None:
@@ -228,6 +229,7 @@ class _Builder:
         value, size = self.anchors.get(name, (None, 0))
         if not size:
             self._fault(event, f"`*{name[:40]}` names no anchor that is complete before it")
+            self.key = _SKIP if type(self.key) is str else self.key
         self._count(event, size)
         if len(self.stack) + _height(value) > DEEPEST:
             raise _Stopped(_fault(event, f"nested more than {DEEPEST} deep"))
