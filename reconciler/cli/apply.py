@@ -134,7 +134,7 @@ def _refuse(gate: Gate) -> int:
 
 def _ask(plan: Plan) -> None:
     """Only the word `yes` is consent. Raises BadUsage where nobody can be asked."""
-    from reconciler.errors import BadUsage
+    from reconciler.errors import BadUsage, Blocked
 
     if not sys.stdin.isatty():
         raise BadUsage(
@@ -145,7 +145,7 @@ def _ask(plan: Plan) -> None:
         f"Apply {len(plan.changes):,} changes? Only `yes` does", default="no", err=True
     )
     if answer.strip() != "yes":
-        raise BadUsage("nothing was written: the answer was not `yes`")
+        raise Blocked("nothing was written: the answer was not `yes`")
 
 
 def _write(made: Planned, settings: Options, form: str) -> int:

@@ -63,7 +63,7 @@ def up(
     )
     began = time.monotonic()
     running = estate.up(options, say=_say())
-    tell(f"sandbox {name}: Kafka {kafka} is ready after {time.monotonic() - began:.1f} s")
+    tell(f"sandbox {name}: Kafka {kafka} is ready ({time.monotonic() - began:.1f} s)")
     tell(_told(running))
     tell(f'use it:  eval "$(kstate sandbox env{_named(name)})"')
 
@@ -122,7 +122,9 @@ def _named(name: str) -> str:
 
 
 def _words(given: list[str] | None) -> frozenset[str]:
-    return frozenset(word.strip() for text in given or () for word in text.split(",") if word.strip())
+    return frozenset(
+        word.strip() for text in given or () for word in text.split(",") if word.strip()
+    )
 
 
 def _say() -> Callable[[str], None]:

@@ -237,10 +237,24 @@ def _write_wave(
             outcomes += [Outcome(c.key, Status.SKIPPED, "stopped by a signal") for c in batch]
             continue
         run.written = True
-        outcomes += driver.write(ready.session, batch)
+        outcomes += _sent(driver, ready.session, batch)
         sent += batch
         options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
     return _read_back(sent, outcomes, ready, options)
+
+
+def _sent(driver: Driver, session: Session, batch: Sequence[Change]) -> list[Outcome]:
+    """From the first write on every change has an outcome, whatever happens: a defect of ours included."""
+    try:
+        found = {outcome.key: outcome for outcome in driver.write(session, batch)}
+    except Exception as error:  # noqa: BLE001  # see above; the words end up in the report
+        found = {}
+        words = (
+            error.message if isinstance(error, KstateError) else f"{type(error).__name__}: {error}"
+        )
+    else:
+        words = "the server gave no answer for it"
+    return [found.get(c.key, Outcome(c.key, Status.UNKNOWN, words)) for c in batch]
 
 
 def _batches(

@@ -63,7 +63,7 @@ def title(key: Key) -> str:
 def settings(change: Change) -> Iterator[tuple[str, str]]:
     """(name, what happens to it) of a change, in the order of the names."""
     if change.action is Action.UPDATE:
-        for edit in change.edits:
+        for edit in sorted(change.edits, key=lambda edit: (len(edit.path), edit.path)):
             name = edit.path[-1]
             yield visible(name), f"{value(name, edit.before)} -> {value(name, edit.after)}"
         return

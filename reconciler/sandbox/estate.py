@@ -89,7 +89,7 @@ def _already(running: Sandbox, options: Options, say: Say) -> Sandbox:
     if not state.same(options, running.options):
         raise Failed(
             f"sandbox {options.name} is already running, started with other options",
-            hint=f"kstate sandbox down --name {options.name}, or give this one another --name",
+            hint="`kstate sandbox down` stops it; another --name starts one beside it",
         )
     say(f"sandbox {options.name} is already running")
     return running
@@ -145,9 +145,7 @@ def _draw(options: Options, folder: Path) -> Sandbox:
     return Sandbox(replace(options, password=password), password, tuple(clusters))
 
 
-def _draw_cluster(
-    number: int, options: Options, folder: Path, take: Callable[[], int]
-) -> Cluster:
+def _draw_cluster(number: int, options: Options, folder: Path, take: Callable[[], int]) -> Cluster:
     prefix = "" if number == 1 else f"{number}-"
     names = ["PLAIN", "SCRAM", *(listener.name for listener in options.listeners)]
 
@@ -168,7 +166,9 @@ def _draw_cluster(
     return Cluster(number, brokers, listeners, connect, registry)
 
 
-def _write(sandbox: Sandbox, folder: Path, classpath: tuple[Path, ...], quarkus: Path | None) -> None:
+def _write(
+    sandbox: Sandbox, folder: Path, classpath: tuple[Path, ...], quarkus: Path | None
+) -> None:
     """Every file of every process, and the record of them all before the first one starts."""
     for node in sandbox.nodes:
         make_private(node.folder)
@@ -192,12 +192,12 @@ def _write_cluster(cluster: Cluster, options: Options, classpath: tuple[Path, ..
         tool = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(file), quorum]
         _write_java(node, "format.args", tool, classpath)
         _write_java(node, "java.args", ["kafka.Kafka", str(file)], classpath, options.flags)
-    if node := cluster.connect:
-        file = node.folder / "connect.properties"
-        readable = node.folder.parent.parent / "files"
+    if worker := cluster.connect:
+        file = worker.folder / "connect.properties"
+        readable = worker.folder.parent.parent / "files"
         write_private(file, nodes.render(nodes.connect(cluster, readable)))
         main = ["org.apache.kafka.connect.cli.ConnectDistributed", str(file)]
-        _write_java(node, "java.args", main, classpath)
+        _write_java(worker, "java.args", main, classpath)
 
 
 def _write_java(

@@ -118,7 +118,9 @@ def _resolve(context: MavenContext, coordinates: Sequence[str]) -> dict[str, Dep
 
 
 def _check_versions(found: Sequence[Dependency], version: str) -> None:
-    wrong = [f"{d.artifactId} {d.version}" for d in found if d.groupId == KAFKA and d.version != version]
+    wrong = [
+        f"{d.artifactId} {d.version}" for d in found if d.groupId == KAFKA and d.version != version
+    ]
     if wrong:
         raise Failed(f"asked for Kafka {version}, and was given {', '.join(sorted(wrong))}")
 

@@ -68,7 +68,7 @@ def aot_cache(classpath: Sequence[Path]) -> Path:
 def on(classpath: Sequence[Path], flags: Sequence[str], main: Sequence[str]) -> list[str]:
     """The arguments of `java` for a main class, and its own arguments, on these jars."""
     cache = aot_cache(classpath)
-    warmed = (f"-XX:AOTCache={cache}", "-Xlog:aot=off", "-Xlog:cds=off") if cache.exists() else ()
+    warmed = (f"-XX:AOTCache={cache}", "-Xlog:aot*=off", "-Xlog:cds*=off") if cache.exists() else ()
     return [*SMALL, *warmed, *flags, "-cp", os.pathsep.join(map(str, classpath)), *main]
 
 
@@ -97,4 +97,6 @@ def run(path: Path, *, log: Path, what: str) -> None:
         )
     if done.returncode != 0:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
-        raise Failed("\n".join([f"{what} failed (exit code {done.returncode})", *tail]), hint=f"log: {log}")
+        raise Failed(
+            "\n".join([f"{what} failed (exit code {done.returncode})", *tail]), hint=f"log: {log}"
+        )

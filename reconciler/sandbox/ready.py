@@ -6,6 +6,7 @@ import http.client
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Failed, Unreachable
@@ -26,14 +27,16 @@ class Died(Failed):
     def __init__(self, node: Node) -> None:
         self.node = node
         words = node.tail() or "it wrote nothing"
-        super().__init__(f"{node.name} of the sandbox ended while starting:\n{words}", hint=f"log: {node.log}")
+        super().__init__(
+            f"{node.name} of the sandbox ended while starting:\n{words}", hint=f"log: {node.log}"
+        )
 
 
 def brokers(cluster: Cluster) -> None:
     """Wait until every broker of the cluster is listed. Raises Died or Unreachable."""
     admin = client(cluster.bootstrap)
-    count = len(cluster.nodes)
-    _until(lambda: _listed(admin) == count, cluster.nodes, what=f"Kafka at {cluster.bootstrap}")
+    listed = partial(_answers, admin, brokers=len(cluster.nodes))
+    _until(listed, cluster.nodes, what=f"Kafka at {cluster.bootstrap}")
 
 
 def users(sandbox: Sandbox) -> None:
@@ -43,7 +46,8 @@ def users(sandbox: Sandbox) -> None:
     for cluster in sandbox.clusters:
         for node in cluster.nodes:
             admin = client(f"127.0.0.1:{node.ports['SCRAM']}", **login(sandbox))
-            _until(lambda a=admin: _listed(a) > 0, [node], what=f"the login of {sandbox.user} at {node.name}")
+            what = f"the login of {sandbox.user} at {node.name}"
+            _until(partial(_answers, admin, brokers=1), [node], what=what)
 
 
 def connect(cluster: Cluster) -> None:
@@ -85,27 +89,24 @@ def client(bootstrap: str, **properties: Any) -> AdminClient:
     return AdminClient(settings, logger=logger)
 
 
-def _listed(admin: AdminClient) -> int:
+def _answers(admin: AdminClient, brokers: int) -> bool:
+    """Whether the cluster answers, and lists at least so many brokers."""
     from confluent_kafka import KafkaException
 
     try:
-        return len(admin.describe_cluster(request_timeout=2).result().nodes)
+        return len(admin.describe_cluster(request_timeout=2).result().nodes) >= brokers
     except KafkaException:
-        return 0
+        return False
 
 
 def _make_user(cluster: Cluster, user: str, password: str) -> None:
     admin = client(cluster.bootstrap)
     for mechanism in _MECHANISMS:
         refused: list[str] = []
+        ask = partial(_alter, admin, (user, mechanism, password), refused)
         what = f"the SCRAM user {user} ({mechanism})"
         try:
-            _until(
-                lambda m=mechanism, r=refused: _alter(admin, (user, m, password), r),
-                cluster.nodes,
-                what=what,
-                patience=20,
-            )
+            _until(ask, cluster.nodes, what=what, patience=20)
         except Unreachable as error:
             raise Failed(f"could not make {what}: {refused[-1]}", hint=error.hint) from error
 

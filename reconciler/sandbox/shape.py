@@ -16,7 +16,10 @@ USER = "admin"
 # It becomes a folder and stands in process lists.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
-_OLDEST = (3, 9)  # the first that formats a dynamic quorum (KIP-853), which is how brokers find their controller
+_OLDEST = (
+    3,
+    9,
+)  # the first that formats a dynamic quorum (KIP-853), which is how brokers find their controller
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,11 @@ class Cluster:
     @property
     def registry_url(self) -> str:
         """The Confluent-compatible API. One registry serves the whole sandbox: the first cluster has it."""
-        return f"http://127.0.0.1:{self.registry.ports['http']}/apis/ccompat/v7" if self.registry else ""
+        return (
+            f"http://127.0.0.1:{self.registry.ports['http']}/apis/ccompat/v7"
+            if self.registry
+            else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)

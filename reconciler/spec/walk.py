@@ -110,8 +110,15 @@ def _entries(found: Found, prefix: str, folder: Path) -> Iterator[os.DirEntry[st
     for entry in entries:
         if entry.name.startswith((".", "_")):
             continue
-        if entry.is_dir() or entry.name.endswith(_ENDINGS):
+        if entry.name.endswith(_ENDINGS) or _is_folder(entry):
             yield entry
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _real(found: Found, prefix: str, entry: os.DirEntry[str]) -> Path | None:

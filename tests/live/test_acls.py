@@ -33,7 +33,13 @@ def bindings(kafka: Any, principal: str) -> set[tuple[str, str, str, str, str]]:
         AclPermissionType.ANY,
     )
     return {
-        (a.restype.name, a.name, a.resource_pattern_type.name, a.operation.name, a.permission_type.name)
+        (
+            a.restype.name,
+            a.name,
+            a.resource_pattern_type.name,
+            a.operation.name,
+            a.permission_type.name,
+        )
         for a in kafka.admin.describe_acls(mine).result()
     }
 
@@ -69,7 +75,13 @@ def test_raw_bindings_of_every_resource_type_come_back_as_written(
     kafka: Any, spec: Spec, name: str
 ) -> None:
     raw = [
-        {"resource": "topic", "name": "a.|b%", "pattern": "prefixed", "operation": "Describe", "permission": "deny"},
+        {
+            "resource": "topic",
+            "name": "a.|b%",
+            "pattern": "prefixed",
+            "operation": "Describe",
+            "permission": "deny",
+        },
         {"resource": "cluster", "operation": "IdempotentWrite"},
         {"resource": "group", "name": "*", "operation": "All", "host": "10.0.0.7"},
         {"resource": "delegation_token", "name": f"{name}t", "operation": "Describe"},
@@ -86,7 +98,9 @@ def test_one_binding_asked_for_twice_is_one_binding_with_two_sources(
     kafka: Any, spec: Spec, name: str
 ) -> None:
     same = [{"role": "consumer", "topics": ["orders"]}]
-    spec.write(acl(f"{name}a", f"User:{name}", grants=same), acl(f"{name}b", f"User:{name}", grants=same))
+    spec.write(
+        acl(f"{name}a", f"User:{name}", grants=same), acl(f"{name}b", f"User:{name}", grants=same)
+    )
     waves = spec.plan_json().json["waves"]
     assert [len(change["sources"]) for wave in waves for change in wave] == [2]
 

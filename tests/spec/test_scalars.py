@@ -64,7 +64,9 @@ def test_not_a_number_is_one() -> None:
     assert math.isnan(float(str(resolve(".nan"))))
 
 
-@pytest.mark.parametrize("text", ["9223372036854775808", "-9223372036854775809", "0x" + "f" * 17, "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["9223372036854775808", "-9223372036854775809", "0x" + "f" * 17, "9" * 5000]
+)
 def test_more_than_64_bits_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="64 bits"):
         resolve(text)
@@ -80,7 +82,9 @@ numbers = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.from_regex(r"[-+]?[0-9]{1,3}(\.[0-9]{0,3})?([eE][-+]?[0-9]{1,2})?", fullmatch=True),
 )
-words = st.sampled_from(["true", "false", "null", "~", "yes", "no", "on", "off", "True", "NULL", ".inf", "-.Inf"])
+words = st.sampled_from(
+    ["true", "false", "null", "~", "yes", "no", "on", "off", "True", "NULL", ".inf", "-.Inf"]
+)
 texts = st.text("abcnotruefls0123456789.-+xeENTF:~", min_size=1, max_size=8)
 
 

@@ -51,7 +51,9 @@ def test_sizes(text: str | int, size: int) -> None:
     assert size_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "d", "7 days", "1h30m", "-2", "-7d", "1.5h", "7D", "0x10", "٧d", "7d\n8", True])
+@pytest.mark.parametrize(
+    "text", ["", "d", "7 days", "1h30m", "-2", "-7d", "1.5h", "7D", "0x10", "٧d", "7d\n8", True]
+)
 def test_what_is_no_duration(text: str | int) -> None:
     with pytest.raises(ValueError, match="expected a duration such as `7d`"):
         duration_ms(text)
@@ -71,7 +73,14 @@ def test_more_than_kafka_can_hold(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("milliseconds", "said"),
-    [(604_800_000, "7d"), (86_400_000, "1d"), (5_400_000, "90m"), (500, "500ms"), (0, "0ms"), (-1, "unlimited")],
+    [
+        (604_800_000, "7d"),
+        (86_400_000, "1d"),
+        (5_400_000, "90m"),
+        (500, "500ms"),
+        (0, "0ms"),
+        (-1, "unlimited"),
+    ],
 )
 def test_say_duration(milliseconds: int, said: str) -> None:
     assert say_duration(milliseconds) == said
@@ -79,7 +88,14 @@ def test_say_duration(milliseconds: int, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("size", "said"),
-    [(2_097_152, "2MiB"), (10_000_000, "10MB"), (1024, "1KiB"), (-1, "unlimited"), (1_048_588, None), (17, None)],
+    [
+        (2_097_152, "2MiB"),
+        (10_000_000, "10MB"),
+        (1024, "1KiB"),
+        (-1, "unlimited"),
+        (1_048_588, None),
+        (17, None),
+    ],
 )
 def test_say_size(size: int, said: str | None) -> None:
     assert say_size(size) == said
