@@ -89,9 +89,13 @@ def status(name: NameOption = "default") -> None:
 
 def env(name: NameOption = "default") -> None:
     """Addresses and login of a running sandbox, for `eval`."""
+    from reconciler.cli.console import tell
     from reconciler.sandbox import estate
 
-    for variable, value in estate.environment(_running(name)).items():
+    running = _running(name)
+    if running.missing:
+        tell(f"sandbox {name}: {', '.join(node.name for node in running.missing)} is not running")
+    for variable, value in estate.environment(running).items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
 
 

@@ -21,6 +21,7 @@ from reconciler.clients.kafka import Kafka, answer, batches, code, refused
 BATCH = 500
 # A KRaft controller takes 10,000 records an operation: one a topic, one a partition, one a config (measured).
 RECORDS = 9_000
+EXISTS = KafkaError.TOPIC_ALREADY_EXISTS
 MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT})
 TOPIC_SOURCE = int(ConfigSource.DYNAMIC_TOPIC_CONFIG.value)
 

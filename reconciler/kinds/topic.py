@@ -33,7 +33,7 @@ from reconciler.core.risk import each
 from reconciler.core.values import canonical, lenient
 
 INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
-EXISTS = KafkaError.TOPIC_ALREADY_EXISTS
+EXISTS = topics.EXISTS
 
 
 # --- what a document means

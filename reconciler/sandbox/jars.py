@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,18 @@ MIRROR = "KSTATE_SANDBOX_MAVEN"
 HINT = (
     "The sandbox fetches its jars once. Check the network and the version, then run it again;\n"
     f"{MIRROR}=URL names a Maven repository to use instead of the central one."
+)
+
+# jgo's own word, a bad answer where a POM was expected, the network, the disk, a damaged archive.
+_FAILURES = (
+    RuntimeError,
+    AssertionError,
+    ValueError,
+    SyntaxError,
+    OSError,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
 )
 
 
@@ -128,14 +141,12 @@ def _check_versions(found: Sequence[Dependency], version: str) -> None:
 @contextmanager
 def _asking(what: str) -> Iterator[None]:
     """jgo's ways to fail, as ours. A checksum that does not fit is only a warning there: here it is refused."""
-    import requests
-
     warnings = _Warnings()
     logger = logging.getLogger("jgo")
     logger.addHandler(warnings)
     try:
         yield
-    except (RuntimeError, ValueError, OSError, requests.RequestException) as error:
+    except _FAILURES as error:
         raise Failed(f"could not fetch {what}: {error}", hint=HINT) from error
     finally:
         logger.removeHandler(warnings)

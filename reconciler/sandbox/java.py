@@ -85,18 +85,30 @@ def write_arguments(path: Path, arguments: Sequence[str]) -> None:
 
 def run(path: Path, *, log: Path, what: str) -> None:
     """Run `java @path` to its end, its words appended to the log. Raises Failed unless it ends with 0."""
+    command = [str(java()), f"@{path}"]
     with log.open("ab") as words:
-        done = subprocess.run(
-            [str(java()), f"@{path}"],
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=subprocess.STDOUT,
-            env=environment({}),
-            timeout=120,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=subprocess.STDOUT,
+                env=environment({}),
+                timeout=120,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Failed(f"{what} failed: {error}", hint=f"log: {log}") from error
     if done.returncode != 0:
-        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
         raise Failed(
-            "\n".join([f"{what} failed (exit code {done.returncode})", *tail]), hint=f"log: {log}"
+            f"{what} failed (exit code {done.returncode}):\n{tail(log)}", hint=f"log: {log}"
         )
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log, empty where there is none."""
+    try:
+        found = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return "\n".join(line[:400] for line in found[-lines:])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Failed
-from reconciler.sandbox.java import java
+from reconciler.sandbox.java import java, tail
 from reconciler.sandbox.paths import write_private
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # How far apart two readings of one process's start time may be: the clock it is derived from is adjusted now and then.
 _SAME_START = 5.0
-_TAIL = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,7 @@ class Node:
 
     def tail(self) -> str:
         """The last lines it wrote."""
-        with suppress(FileNotFoundError):
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            return "\n".join(line[:400] for line in lines[-_TAIL:])
-        return ""
+        return tail(self.log)
 
 
 def stop_all(nodes: Iterable[Node]) -> None:

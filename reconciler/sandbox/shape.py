@@ -57,7 +57,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One Kafka cluster. `listeners` gives the bootstrap servers by listener name; an absent URL is empty."""
+    """One Kafka cluster. `listeners` gives the bootstrap servers by listener name; an absent URL is empty.
+
+    `nodes` are its brokers, of which the first is the controller as well.
+    """
 
     number: int
     nodes: tuple[Node, ...]
@@ -93,12 +96,15 @@ class Sandbox:
     """A whole sandbox: its clusters, and the login of its one SCRAM user."""
 
     options: Options
-    password: str = field(repr=False)
     clusters: tuple[Cluster, ...]
 
     @property
     def user(self) -> str:
         return USER
+
+    @property
+    def password(self) -> str:
+        return self.options.password
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,35 @@ from reconciler.sandbox.paths import write_private
 from reconciler.sandbox.process import Node
 from reconciler.sandbox.shape import Cluster, Listener, Options, Sandbox
 
+_FILE = "sandbox.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is recorded, and whether its start came to an end."""
+
+    sandbox: Sandbox
+    ready: bool
+
 
 def write(folder: Path, sandbox: Sandbox, *, ready: bool) -> None:
     """Record it, for its user alone: the password is in it."""
     record = {"ready": ready, **asdict(sandbox)}
-    write_private(folder / "sandbox.json", json.dumps(record, default=_plain, indent=1))
+    write_private(folder / _FILE, json.dumps(record, default=_plain, indent=1))
 
 
-def read(folder: Path) -> tuple[Sandbox, bool] | None:
-    """What is recorded, and whether its start came to an end; None for nothing or for a record from elsewhere."""
+def read(folder: Path) -> Record | None:
+    """None for nothing, and for a record that cannot be read."""
     try:
-        record = json.loads((folder / "sandbox.json").read_text(encoding="utf-8"))
-        return _sandbox(record), bool(record["ready"])
+        record = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        return Record(_sandbox(record), bool(record["ready"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def forget(folder: Path) -> None:
+    """Delete the record."""
+    (folder / _FILE).unlink(missing_ok=True)
 
 
 def same(asked: Options, running: Options) -> bool:
@@ -42,7 +57,7 @@ def _plain(value: object) -> object:
 
 def _sandbox(record: Mapping[str, Any]) -> Sandbox:
     clusters = tuple(_cluster(cluster) for cluster in record["clusters"])
-    return Sandbox(_options(record["options"]), record["password"], clusters)
+    return Sandbox(_options(record["options"]), clusters)
 
 
 def _options(record: Mapping[str, Any]) -> Options:

@@ -23,7 +23,7 @@ CHAIN = "a0: &a0 [x]\n" + "".join(
     f"a{level}: &a{level} [*a{level - 1}]\n" for level in range(1, 60)
 )
 
-ANSWERS = {
+ANSWERS: dict[str, tuple[str | bytes, str]] = {
     "alias bomb": (
         BOMB,
         "6:38: the file holds more than 1,000,000 values once its aliases are expanded",

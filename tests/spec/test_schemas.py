@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from ruamel.yaml import YAML
 
+from reconciler.core.model import Json
 from reconciler.core.units import duration_ms, size_bytes
 from reconciler.spec import schema
 from reconciler.spec.explain import explain
@@ -28,11 +29,8 @@ FOLDER = schema.folder()
 FORMS = schema.known(FOLDER)
 BODIES = {form.kind: form.body for form in FORMS.values()}
 EXAMPLES = Path(__file__).parent.parent / "cases" / "spec" / "right"
-DURATIONS = [
-    name
-    for name in BODIES["Topic"]["properties"]["spec"]["properties"]["config"]["properties"]
-    if name.endswith(".ms")
-]
+CONFIG = BODIES["Topic"]["properties"]["spec"]["properties"]["config"]["properties"]
+DURATIONS = [name for name in CONFIG if name.endswith(".ms")]
 
 
 def test_the_kinds_are_the_files() -> None:
@@ -96,7 +94,7 @@ def test_the_examples_are_right() -> None:
 
 
 def test_a_new_kind_is_one_schema(tmp_path: Path) -> None:
-    body = {
+    body: dict[str, Any] = {
         "properties": {
             "apiVersion": {"const": "kstate/v1"},
             "kind": {"const": "Flag"},
@@ -130,7 +128,7 @@ def test_a_new_kind_is_one_schema(tmp_path: Path) -> None:
     for file in FOLDER.glob("*.json"):
         (tmp_path / file.name).write_text(file.read_text())
     (tmp_path / "flag.v1.json").write_text(json.dumps(body))
-    flag = {"colour": "rad", "pole": {"wood": 5}, "size": "large"}
+    flag: Json = {"colour": "rad", "pole": {"wood": 5}, "size": "large"}
     assert [finding.message for finding in explain(body, {"spec": flag})] == [
         "`colour` must be one of `red`, `blue` or a whole number, found `rad`",
         "`wood` must be text, found `5`",
@@ -158,8 +156,7 @@ def test_a_message_never_shows_the_schema(tmp_path: Path) -> None:
 )
 def test_every_duration_that_fits_the_schema_can_be_read(name: str, count: int, unit: str) -> None:
     text = f"{count}{unit}"
-    config = BODIES["Topic"]["properties"]["spec"]["properties"]["config"]["properties"]
-    assert jsonschema_rs.is_valid(config[name], text)
+    assert jsonschema_rs.is_valid(CONFIG[name], text)
     assert duration_ms(text) >= count
 
 
@@ -167,13 +164,13 @@ def test_every_duration_that_fits_the_schema_can_be_read(name: str, count: int, 
     st.from_regex(r"(-1|unlimited|-?[0-9]{1,5}(\.[0-9])? ?[KMGTkmgi]{0,2}[Bb]?)", fullmatch=True)
 )
 def test_sizes_in_the_schema_are_those_that_can_be_read(text: str) -> None:
-    config = BODIES["Topic"]["properties"]["spec"]["properties"]["config"]["properties"]
+    form = CONFIG["retention.bytes"]
     try:
         size_bytes(text)
     except ValueError:
-        assert not jsonschema_rs.is_valid(config["retention.bytes"], text)
+        assert not jsonschema_rs.is_valid(form, text)
     else:
-        assert jsonschema_rs.is_valid(config["retention.bytes"], text) or text.endswith(" ")
+        assert jsonschema_rs.is_valid(form, text) or text.endswith(" ")
 
 
 names = st.one_of(

@@ -52,7 +52,8 @@ def test_sizes(text: str | int, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "d", "7 days", "1h30m", "-2", "-7d", "1.5h", "7D", "0x10", "٧d", "7d\n8", True]
+    "text",
+    ["", "d", "7 days", "1h30m", "-2", "-7d", "1.5h", "7D", "0x10", "\u0667d", "7d\n8", True],
 )
 def test_what_is_no_duration(text: str | int) -> None:
     with pytest.raises(ValueError, match="expected a duration such as `7d`"):

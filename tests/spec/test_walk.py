@@ -114,8 +114,8 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             raise PermissionError(13, "Permission denied")
         return really_list(path)
 
-    monkeypatch.setattr(walk.os, "open", refusing_open)
-    monkeypatch.setattr(walk.os, "scandir", refusing_list)
+    monkeypatch.setattr(os, "open", refusing_open)
+    monkeypatch.setattr(os, "scandir", refusing_list)
     assert problems(root) == [
         "folder/:1:1: this folder cannot be read: Permission denied",
         "shut.yaml:1:1: this file cannot be read: Permission denied",

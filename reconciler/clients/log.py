@@ -1,0 +1,142 @@
+"""A Kafka topic as an append log: read to its end, append, and write atomically as the only writer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from reconciler.clients.kafka import Kafka, reason
+from reconciler.errors import Busy, Failed
+
+FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._CONFLICT})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record. `at` is the log's clock in seconds (LogAppendTime)."""
+
+    offset: int
+    at: float
+    key: str
+    value: bytes | None
+
+
+def _settings(kafka: Kafka, **more: object) -> dict[str, Any]:
+    quiet = logging.Logger("librdkafka")
+    quiet.addHandler(logging.NullHandler())
+    return {
+        **kafka.properties,
+        "bootstrap.servers": kafka.bootstrap,
+        "client.id": "kstate",
+        "log_level": 0,
+        "logger": quiet,
+        **more,
+    }
+
+
+def read(kafka: Kafka, topic: str, *, start: int | None = None) -> Iterator[Entry]:
+    """Every committed record from `start`, or from the beginning, to the end as it is now.
+
+    Raises Failed when the end is not reached within the timeout after the last record.
+    """
+    consumer = Consumer(
+        _settings(
+            kafka,
+            **{
+                "group.id": "kstate-ledger",  # never joined: assign() leaves no group behind
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 5,
+            },
+        )
+    )
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=kafka.timeout)
+        at = low if start is None else max(start, low)
+        consumer.assign([TopicPartition(topic, 0, at)])
+        yield from _until(consumer, at, high, kafka.timeout)
+    except KafkaException as error:
+        raise Failed(f"reading {topic}: {reason(error)}") from error
+    finally:
+        consumer.close()
+
+
+def _until(consumer: Consumer, at: int, high: int, timeout: float) -> Iterator[Entry]:
+    patience = time.monotonic() + timeout
+    while at < high:
+        for message in consumer.consume(2000, 0.05):
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            patience = time.monotonic() + timeout
+            offset = int(message.offset() or 0)
+            if error is not None:
+                at = max(at, offset)  # the end stands behind control records too
+                continue
+            at = offset + 1
+            key = (message.key() or b"").decode("utf-8", "replace")
+            yield Entry(offset, message.timestamp()[1] / 1000, key, message.value())
+        if time.monotonic() > patience:
+            raise Failed(f"the log was not read to its end: offset {at:,} of {high:,}")
+
+
+def append(kafka: Kafka, topic: str, key: str, value: bytes) -> int:
+    """Append one record outside any transaction; its offset. An unknown outcome is Failed."""
+    box: list[tuple[KafkaError | None, Any]] = []
+    producer = Producer(_settings(kafka, **{"enable.idempotence": True, "acks": "all"}))
+    producer.produce(
+        topic,
+        key=key.encode(),
+        value=value,
+        partition=0,
+        on_delivery=lambda error, message: box.append((error, message)),
+    )
+    if producer.flush(kafka.timeout) or not box or box[0][0] is not None:
+        words = box[0][0].str() if box and box[0][0] is not None else "no answer"
+        raise Failed(f"writing to {topic}: {words}")
+    return int(box[0][1].offset())
+
+
+class Fenced(Busy):
+    """Somebody else has taken over; nothing more can be written by this writer."""
+
+
+class Writer:
+    """The one writer of a transactional id: opening it cuts off whoever was the writer before."""
+
+    def __init__(self, kafka: Kafka, transactional_id: str, *, lease: float) -> None:
+        self._timeout = kafka.timeout
+        self._producer = Producer(
+            _settings(
+                kafka,
+                **{
+                    "transactional.id": transactional_id,
+                    "transaction.timeout.ms": int(lease * 1000),
+                },
+            )
+        )
+        self._do("init_transactions", kafka.timeout)
+
+    def write(self, records: Sequence[tuple[str, str, bytes | None]]) -> None:
+        """All of (topic, key, value), or none of them.
+
+        Raises Fenced when another writer took over, Failed when it is not known whether they were written.
+        """
+        self._do("begin_transaction")
+        for topic, key, value in records:
+            self._producer.produce(topic, key=key.encode(), value=value, partition=0)
+        self._do("commit_transaction", self._timeout)
+
+    def _do(self, step: str, *arguments: float) -> None:
+        try:
+            getattr(self._producer, step)(*arguments)
+        except KafkaException as error:
+            if error.args[0].code() in FENCED or error.args[0].fatal():
+                raise Fenced("another apply has taken over the lock") from error
+            raise Failed(f"writing the ledger: {reason(error)}") from error

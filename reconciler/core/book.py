@@ -1,0 +1,235 @@
+"""The ledger's records in the order of its log in, what an estate owns on a cluster out. Pure: bytes in, data out.
+
+Keys, with `|` between their parts (only the last part may hold one):
+
+    own|CLUSTER-ID|KIND|NAME        who owns a resource, and the settings last applied to it
+    head|CLUSTER-ID|ESTATE          how many of those an estate has, and a sum over their names
+    intent|CLUSTER-ID|ESTATE        what the batch in flight is about to make
+    tip|CLUSTER-ID                  where the journal's chain ends
+    used|CLUSTER-ID|SEAL            a saved plan that was carried out
+    lock|CLUSTER-ID                 see core.lock
+
+A value is JSON with its version `v`. An absent value (a tombstone) takes a record back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.core.model import Body, Key, Resource, State
+from reconciler.core.plan import canonical
+
+VERSION = 1
+Record = tuple[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """One resource that an estate owns. `origin` is `made` or `adopted`; `at` is ISO 8601 in UTC."""
+
+    estate: str
+    settings: Body
+    origin: str = "made"
+    protect: bool = False
+    apply: str = ""
+    commit: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What an apply was about to write: settings by `KIND/NAME`, None for a deletion."""
+
+    apply: str
+    at: str
+    wanted: Mapping[str, Body | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The end of the journal's chain on a cluster."""
+
+    seq: int = 0
+    hash: str = ""
+
+
+@dataclass
+class Book:
+    """What the log says about one cluster. `damage` is empty exactly when all of it can be believed."""
+
+    own: dict[tuple[str, str], Owned] = field(default_factory=dict)
+    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    used: dict[str, str] = field(default_factory=dict)
+    tip: Tip = Tip()
+    damage: list[str] = field(default_factory=list)
+
+    def owned_by(self, estate: str) -> dict[tuple[str, str], Owned]:
+        """What this estate owns, by kind and name."""
+        return {at: owned for at, owned in self.own.items() if owned.estate == estate}
+
+    def last(self, cluster: str, estate: str) -> State:
+        """The settings last applied, as a state the diff can take."""
+        return {
+            Key(cluster, kind, name): Resource(name, owned.settings)
+            for (kind, name), owned in self.owned_by(estate).items()
+        }
+
+    def trouble(self, estate: str) -> str:
+        """Why nothing may be deleted on the word of this book; empty when it can be believed."""
+        if self.damage:
+            return "; ".join(self.damage[:3])
+        owned = self.owned_by(estate)
+        if estate not in self.heads:
+            return "there is no record of this estate" if owned else ""
+        count, total = self.heads[estate]
+        if (count, total) != summed(owned):
+            return f"it speaks of {count:,} resources, but {len(owned):,} records are there"
+        return ""
+
+
+def fold(records: Iterable[Record], cluster_id: str) -> Book:
+    """Every record about this cluster, the last one of a key wins. What cannot be read is damage, never a guess."""
+    latest: dict[str, bytes | None] = {}
+    for key, value in records:
+        latest.pop(key, None)
+        latest[key] = value
+    book = Book()
+    for key, value in latest.items():
+        kind, _, rest = key.partition("|")
+        about, _, name = rest.partition("|")
+        if value is not None and about == cluster_id and kind != "lock":
+            _take(book, kind, name, key, value)
+    return book
+
+
+def _take(book: Book, kind: str, name: str, key: str, value: bytes) -> None:
+    try:
+        body = json.loads(value)
+        if body["v"] != VERSION:
+            book.damage.append(f"{key}: written by another version of kstate ({body['v']})")
+            return
+        _READERS[kind](book, name, body)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        book.damage.append(f"{key}: not readable")
+
+
+def _read_own(book: Book, name: str, body: Any) -> None:
+    kind, _, rest = name.partition("|")
+    book.own[kind, rest] = Owned(
+        str(body["estate"]),
+        dict(body["settings"]),
+        str(body["origin"]),
+        bool(body["protect"]),
+        str(body["apply"]),
+        str(body["commit"]),
+        str(body["at"]),
+    )
+
+
+def _read_head(book: Book, name: str, body: Any) -> None:
+    book.heads[name] = (int(body["count"]), str(body["sum"]))
+
+
+def _read_intent(book: Book, name: str, body: Any) -> None:
+    book.intents[name] = Intent(str(body["apply"]), str(body["at"]), dict(body["wanted"]))
+
+
+def _read_tip(book: Book, _name: str, body: Any) -> None:
+    book.tip = Tip(int(body["seq"]), str(body["hash"]))
+
+
+def _read_used(book: Book, name: str, body: Any) -> None:
+    book.used[name] = str(body["expires"])
+
+
+_READERS = {
+    "own": _read_own,
+    "head": _read_head,
+    "intent": _read_intent,
+    "tip": _read_tip,
+    "used": _read_used,
+}
+
+
+def summed(owned: Iterable[tuple[str, str]]) -> tuple[int, str]:
+    """How many names there are, and a sum over them that does not hang on their order."""
+    total, count = 0, 0
+    for kind, name in owned:
+        digest = hashlib.sha256(f"{kind}|{name}".encode()).digest()
+        total = (total + int.from_bytes(digest[:16], "big")) % (1 << 128)
+        count += 1
+    return count, f"{total:032x}"
+
+
+# --- writing
+
+
+def own(cluster_id: str, kind: str, name: str, owned: Owned | None) -> Record:
+    """The record that a resource is owned so, or by nobody any more."""
+    key = f"own|{cluster_id}|{kind}|{name}"
+    if owned is None:
+        return key, None
+    return key, _value(
+        estate=owned.estate,
+        settings=owned.settings,
+        origin=owned.origin,
+        protect=owned.protect,
+        apply=owned.apply,
+        commit=owned.commit,
+        at=owned.at,
+    )
+
+
+def head(cluster_id: str, estate: str, owned: Iterable[tuple[str, str]]) -> Record:
+    """The record that counts an estate's others."""
+    count, total = summed(owned)
+    return f"head|{cluster_id}|{estate}", _value(count=count, sum=total)
+
+
+def intent(cluster_id: str, estate: str, wanted: Intent | None) -> Record:
+    """The record of what is about to be written, or that nothing is."""
+    key = f"intent|{cluster_id}|{estate}"
+    if wanted is None:
+        return key, None
+    return key, _value(apply=wanted.apply, at=wanted.at, wanted=wanted.wanted)
+
+
+def tip(cluster_id: str, end: Tip) -> Record:
+    """The record of where the journal ends."""
+    return f"tip|{cluster_id}", _value(seq=end.seq, hash=end.hash)
+
+
+def used(cluster_id: str, seal: str, expires: str | None) -> Record:
+    """The record that a saved plan was carried out; taken back when it has expired anyway."""
+    key = f"used|{cluster_id}|{seal}"
+    return key, None if expires is None else _value(expires=expires)
+
+
+def _value(**fields: object) -> bytes:
+    return canonical({"v": VERSION, **fields})
+
+
+# --- rules
+
+
+def claimed(book: Book, estate: str, live: State) -> Book:
+    """The book with what a killed apply had made already: its intent is still open, and the thing is there.
+
+    A thing that an intent wanted and that is live as wanted is ours, unless somebody else owns it.
+    """
+    dangling = book.intents.get(estate)
+    if dangling is None:
+        return book
+    there = {(key.kind, key.name): resource for key, resource in live.items()}
+    made = dict(book.own)
+    for at, settings in dangling.wanted.items():
+        kind, _, name = at.partition("/")
+        seen = there.get((kind, name))
+        if settings is not None and seen is not None and (kind, name) not in made:
+            made[kind, name] = Owned(estate, settings, apply=dangling.apply, at=dangling.at)
+    return replace(book, own=made)

@@ -1,0 +1,167 @@
+"""One apply at a time per cluster: a lock kept in the ledger's own log, with lease, heartbeat and fence.
+
+What it promises: while a holder is valid nobody else holds; after another one took over, no record of the former one
+reaches the ledger. What no lock in Kafka can promise: an admin request of a paused holder that is already on its way
+still arrives. So a holder asks `valid` right before each batch, and a successor waits out the request timeout and reads
+again before it writes anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from reconciler.core.lock import BEAT, BREAK, CLAIM, RELEASE, Beat, Holder, decode, encode, holder
+from reconciler.errors import Busy, Failed
+from reconciler.ledger.store import Store, Writer, Written
+
+LEASE = 30.0  # seconds a holder may be silent
+MARGIN = 5.0  # seconds before the end of a lease in which nothing new is begun
+
+
+class Lost(Busy):
+    """The lease ran out, or somebody took over: this apply has to stop."""
+
+
+def key_of(cluster_id: str) -> str:
+    return f"lock|{cluster_id}"
+
+
+def current(store: Store, cluster_id: str) -> Holder | None:
+    """Who holds the lock by the log; its lease may be over by now."""
+    return holder(_beats(store, cluster_id))
+
+
+def _beats(store: Store, cluster_id: str) -> Iterable[Beat]:
+    wanted = key_of(cluster_id)
+    for entry in store.entries():
+        if entry.key == wanted and entry.value is not None:
+            beat = decode(entry.value, entry.offset, entry.at)
+            if beat is not None:
+                yield beat
+
+
+@dataclass
+class Held:
+    """The lock, held. `took_over`: a former holder never let go, so something of its may still be on its way."""
+
+    cluster_id: str
+    writer: Writer
+    beat: Beat
+    took_over: bool
+    sent: float
+    lost: threading.Event = field(default_factory=threading.Event)
+    _once: threading.Lock = field(default_factory=threading.Lock)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _beater: threading.Thread | None = None
+
+    def write(
+        self, records: Sequence[Written] = (), journal: Sequence[bytes] = (), *, op: str = BEAT
+    ) -> None:
+        """Records, journal and a beat, all or none. Raises Lost or Failed, and then nothing more may be written."""
+        with self._once:
+            if self.lost.is_set():
+                raise Lost("the lock was lost")
+            sent = time.monotonic()
+            try:
+                self.writer.write([*records, self._record(op)], journal)
+            except (Busy, Failed):
+                self.lost.set()
+                raise
+            if time.monotonic() - sent > self.beat.lease:
+                self.lost.set()
+                raise Lost("the lease ran out while the ledger was written")
+            self.sent = sent
+
+    def _record(self, op: str) -> Written:
+        beat = self.beat
+        own = Beat(op, beat.id, beat.epoch, beat.lease, beat.who, beat.since)
+        return key_of(self.cluster_id), encode(own)
+
+    def valid(self) -> bool:
+        """Whether there is enough of the lease left to begin a batch."""
+        return not self.lost.is_set() and time.monotonic() - self.sent < self.beat.lease - MARGIN
+
+    def __enter__(self) -> Held:
+        """Keep the lease alive in the background until the block ends."""
+        self._beater = threading.Thread(target=self._keep, name="kstate-heartbeat", daemon=True)
+        self._beater.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        if self._beater is not None:
+            self._beater.join()
+        # A lock that was lost is not ours to release.
+        if not self.lost.is_set():
+            with suppress(Busy, Failed):
+                self.write(op=RELEASE)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(self.beat.lease / 3):
+            if time.monotonic() - self.sent > self.beat.lease / 3:
+                with suppress(Busy, Failed):
+                    self.write()
+            if self.lost.is_set():
+                return
+
+
+def acquire(
+    store: Store, cluster_id: str, who: str, *, wait: float = 0.0, lease: float = LEASE
+) -> Held:
+    """The lock, or Busy with who has it. A loser never touches the writer, so it cannot disturb the holder."""
+    end = time.monotonic() + wait
+    while True:
+        held = _try(store, cluster_id, who, lease)
+        if isinstance(held, Held):
+            return held
+        if time.monotonic() > end:
+            raise _busy(held)
+        time.sleep(min(1.0, max(0.05, end - time.monotonic())))
+
+
+def _try(store: Store, cluster_id: str, who: str, lease: float) -> Held | Holder:
+    before = current(store, cluster_id)
+    if before is not None and not _over(before):
+        return before
+    me = uuid.uuid4().hex
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    claim = Beat(CLAIM, me, -1, lease, who, now)
+    sent = time.monotonic()
+    offset = store.append(key_of(cluster_id), encode(claim))
+    found = current(store, cluster_id)
+    if found is None or found.id != me:
+        return found or Holder("", -1, 0.0, "somebody who let go in the same moment", now)
+    term = Beat(BEAT, me, offset, lease, who, now)
+    held = Held(cluster_id, store.writer(cluster_id, lease), term, before is not None, sent)
+    held.write()
+    return held
+
+
+def _over(found: Holder) -> bool:
+    """Whether asking is worth a claim: by our own clock, generously. The log alone decides."""
+    return time.time() > found.until - 2.0
+
+
+def _busy(found: Holder) -> Busy:
+    return Busy(
+        f"somebody else is applying: {found.who}, since {found.since}",
+        hint=f"Wait (`--wait 60s`), or, if that one is dead for certain: kstate unlock {found.id}",
+    )
+
+
+def unlock(store: Store, cluster_id: str, lock_id: str) -> Holder | None:
+    """Break the lock that has this id; the holder it was taken from, None if nobody held it under that id."""
+    found = current(store, cluster_id)
+    if found is None or found.id != lock_id:
+        return None
+    broken = Beat(BREAK, found.id, found.epoch, 0.0, found.who, found.since)
+    store.append(key_of(cluster_id), encode(broken))
+    # Opening the writer cuts the former holder off at once, instead of at the next apply.
+    store.writer(cluster_id, LEASE)
+    return found

@@ -1,0 +1,124 @@
+"""Where a ledger lives: a log that everybody reads the same, and one writer at a time can write atomically."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from confluent_kafka.admin import NewTopic
+
+from reconciler.clients import log, topics
+from reconciler.clients.kafka import Kafka, code, reason
+from reconciler.clients.log import Entry
+from reconciler.errors import Failed, ServerRefused
+
+DAY_MS = 86_400_000
+Written = tuple[str, bytes | None]
+
+
+class Writer(Protocol):
+    """The only one who can write, until somebody else opens a writer: then every call raises errors.Busy."""
+
+    def write(self, records: Sequence[Written], journal: Sequence[bytes]) -> None:
+        """All of the ledger's records and the journal's, or none of them."""
+
+
+class Store(Protocol):
+    """A ledger and its journal. The order of `entries` is the same for everybody who reads them."""
+
+    @property
+    def name(self) -> str: ...
+
+    def exists(self) -> bool: ...
+
+    def create(self) -> None: ...
+
+    def entries(self) -> Iterable[Entry]: ...
+
+    def journal(self) -> Iterable[Entry]: ...
+
+    def append(self, key: str, value: bytes) -> int: ...
+
+    def writer(self, lock: str, lease: float) -> Writer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TopicStore:
+    """Two topics of a cluster: `name`, compacted, and `name`_journal, kept for a year."""
+
+    kafka: Kafka
+    name: str
+
+    @property
+    def journal_name(self) -> str:
+        return f"{self.name}_journal"
+
+    def exists(self) -> bool:
+        """Whether both topics are there. Raises ServerRefused where this login may not see them."""
+        return len(topics.describe(self.kafka, [self.name, self.journal_name])) == 2
+
+    def create(self) -> None:
+        """Make what is missing, and wait until it is readable. Safe against somebody who does the same."""
+        answers = topics.create(self.kafka, [self._ledger(), self._journal()])
+        for name, error in answers.items():
+            if error is not None and code(error) != topics.EXISTS:
+                raise ServerRefused(
+                    f"CreateTopics on topic {name}: {reason(error)}",
+                    hint="kstate keeps its ledger there; `ledger: {cluster: OTHER}` in the Estate names another place.",
+                )
+        end = time.monotonic() + 30
+        while not self.exists():
+            if time.monotonic() > end:
+                raise Failed(f"{self.name} was made, but cannot be read after 30 s")
+            time.sleep(0.1)
+
+    def _ledger(self) -> NewTopic:
+        config = {
+            "cleanup.policy": "compact",
+            # Claims on the lock share a key; compaction must not eat one before everybody has read it.
+            "min.compaction.lag.ms": str(7 * DAY_MS),
+            "message.timestamp.type": "LogAppendTime",
+        }
+        return self._topic(self.name, config)
+
+    def _journal(self) -> NewTopic:
+        config = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(365 * DAY_MS),
+            "message.timestamp.type": "LogAppendTime",
+        }
+        return self._topic(self.journal_name, config)
+
+    def _topic(self, name: str, config: dict[str, str]) -> NewTopic:
+        replicas = min(3, len(self.kafka.brokers))
+        in_sync = {"min.insync.replicas": "2"} if replicas > 2 else {}
+        return NewTopic(name, 1, replicas, config={**config, **in_sync})
+
+    def entries(self) -> Iterable[Entry]:
+        return log.read(self.kafka, self.name)
+
+    def journal(self) -> Iterable[Entry]:
+        return log.read(self.kafka, self.journal_name)
+
+    def append(self, key: str, value: bytes) -> int:
+        return log.append(self.kafka, self.name, key, value)
+
+    def writer(self, lock: str, lease: float) -> Writer:
+        inner = log.Writer(self.kafka, f"kstate-{self.name}-{lock}", lease=lease)
+        return TopicWriter(inner, self.name, self.journal_name)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicWriter:
+    """A transactional producer over both topics."""
+
+    inner: log.Writer
+    ledger: str
+    journal: str
+
+    def write(self, records: Sequence[Written], journal: Sequence[bytes]) -> None:
+        both = [(self.ledger, key, value) for key, value in records]
+        both += [(self.journal, "", value) for value in journal]
+        self.inner.write(both)
