@@ -46,20 +46,31 @@ def apply(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Approves no risk.")] = False,
     form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
+    wait: Annotated[
+        str,
+        typer.Option(
+            "--wait", metavar="60s", help="Wait so long for somebody else's apply to end."
+        ),
+    ] = "0s",
     cluster: ClusterOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Make it so."""
-    from reconciler.cli.common import check_format, options
+    from dataclasses import replace
+
+    from reconciler.cli.common import check_format, options, seconds
+    from reconciler.core.plan import seal
     from reconciler.core.risk import Approval
 
     check_format(form, FORMATS)
     saved = spec.endswith(".json")
     settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
+    settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
     approvals = [Approval.parse(text) for text in approve or ()]
     made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
+    settings = replace(settings, seal=seal(made.plan) if saved else "")
     raise typer.Exit(_carry_out(made, settings, approvals, _Wish(expect, yes or saved, form)))
 
 
@@ -115,6 +126,8 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
         tell(f"note: --approve {unused} matched nothing in this plan")
     if gate.blocked:
         return _refuse(gate)
+    if not plan.changes and not plan.records:
+        return 0
     if plan.changes and not wish.agreed:
         _ask(plan)
     return _write(made, settings, wish.form)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,7 @@ def options(
 ) -> Options:
     """The engine's options from the command line's."""
     from datetime import UTC, datetime
+    from uuid import uuid4
 
     from reconciler.cli.console import progress
     from reconciler.engine.clusters import Options
@@ -62,10 +64,33 @@ def options(
         commit=commit_of(folder),
         root=folder if Path(folder).is_dir() else str(Path(folder).parent),
         say=progress(),
+        who=who(),
+        apply_id=uuid4().hex[:16],
     )
 
 
-def seconds(text: str) -> float:
+def who() -> str:
+    """Who runs this, for the lock and the journal: user, host and pid, and the CI run if it is one."""
+    import getpass
+    import socket
+
+    run = os.environ.get("GITHUB_RUN_ID")
+    where = "{}/{}/actions/runs/{}".format(
+        os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_REPOSITORY", ""), run
+    )
+    person = os.environ.get("GITHUB_ACTOR") or _user(getpass.getuser)
+    return f"{person} on {socket.gethostname()}, pid {os.getpid()}" + (f", {where}" if run else "")
+
+
+def _user(ask: Callable[[], str]) -> str:
+    # A container may run under a number that has no name.
+    try:
+        return ask()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def seconds(text: str, option: str = "--timeout") -> float:
     """`10s`, `500ms`, `2m` or a bare number of seconds. Raises BadUsage."""
     from reconciler.core.units import duration_ms
     from reconciler.errors import BadUsage
@@ -73,9 +98,9 @@ def seconds(text: str) -> float:
     try:
         found = float(text) if text.replace(".", "", 1).isdigit() else duration_ms(text) / 1000
     except ValueError as error:
-        raise BadUsage(f"--timeout: {error}") from error
-    if found <= 0:
-        raise BadUsage(f"--timeout: expected more than nothing, found {text!r}")
+        raise BadUsage(f"{option}: {error}") from error
+    if found < 0 or (found == 0 and option == "--timeout"):
+        raise BadUsage(f"{option}: expected more than nothing, found {text!r}")
     return found
 
 

@@ -13,6 +13,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from reconciler.clients.kafka import Kafka, reason
 from reconciler.errors import Busy, Failed
 
+# A writer killed inside a transaction hides what follows for this long, and until the broker looks (every 10 s).
+TRANSACTION_MS = 10_000
+LEADERLESS = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+    }
+)
 FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._CONFLICT})
 
 
@@ -57,7 +68,7 @@ def read(kafka: Kafka, topic: str, *, start: int | None = None) -> Iterator[Entr
         )
     )
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=kafka.timeout)
+        low, high = _bounds(consumer, topic, kafka.timeout)
         at = low if start is None else max(start, low)
         consumer.assign([TopicPartition(topic, 0, at)])
         yield from _until(consumer, at, high, kafka.timeout)
@@ -65,6 +76,19 @@ def read(kafka: Kafka, topic: str, *, start: int | None = None) -> Iterator[Entr
         raise Failed(f"reading {topic}: {reason(error)}") from error
     finally:
         consumer.close()
+
+
+def _bounds(consumer: Consumer, topic: str, timeout: float) -> tuple[int, int]:
+    """First and next offset. A partition that was just made, or just moved, has no leader for a moment."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=timeout)
+            return int(low), int(high)
+        except KafkaException as error:
+            if error.args[0].code() not in LEADERLESS or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def _until(consumer: Consumer, at: int, high: int, timeout: float) -> Iterator[Entry]:
@@ -110,14 +134,14 @@ class Fenced(Busy):
 class Writer:
     """The one writer of a transactional id: opening it cuts off whoever was the writer before."""
 
-    def __init__(self, kafka: Kafka, transactional_id: str, *, lease: float) -> None:
+    def __init__(self, kafka: Kafka, transactional_id: str) -> None:
         self._timeout = kafka.timeout
         self._producer = Producer(
             _settings(
                 kafka,
                 **{
                     "transactional.id": transactional_id,
-                    "transaction.timeout.ms": int(lease * 1000),
+                    "transaction.timeout.ms": TRANSACTION_MS,
                 },
             )
         )

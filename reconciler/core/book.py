@@ -20,8 +20,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.model import Body, Key, Resource, State
-from reconciler.core.plan import canonical
+from reconciler.core.model import Body, Json, Key, Resource, State
+from reconciler.core.plan import canonical, plain
 
 VERSION = 1
 Record = tuple[str, bytes | None]
@@ -79,13 +79,17 @@ class Book:
             for (kind, name), owned in self.owned_by(estate).items()
         }
 
+    def is_new(self, estate: str) -> bool:
+        """Whether this estate has left no trace here, so that its first record can be believed."""
+        return not (self.damage or estate in self.heads or self.owned_by(estate))
+
     def trouble(self, estate: str) -> str:
         """Why nothing may be deleted on the word of this book; empty when it can be believed."""
         if self.damage:
             return "; ".join(self.damage[:3])
         owned = self.owned_by(estate)
         if estate not in self.heads:
-            return "there is no record of this estate" if owned else ""
+            return f"it has no record of estate {estate}: either this is its first apply here, or it was lost"
         count, total = self.heads[estate]
         if (count, total) != summed(owned):
             return f"it speaks of {count:,} resources, but {len(owned):,} records are there"
@@ -210,8 +214,8 @@ def used(cluster_id: str, seal: str, expires: str | None) -> Record:
     return key, None if expires is None else _value(expires=expires)
 
 
-def _value(**fields: object) -> bytes:
-    return canonical({"v": VERSION, **fields})
+def _value(**fields: Json) -> bytes:
+    return canonical(plain({"v": VERSION, **fields}))
 
 
 # --- rules

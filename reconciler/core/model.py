@@ -123,7 +123,7 @@ class Change:
 
     `before` holds only the settings that the change is about, as they were read. `expects` are facts that must
     still hold at apply (a topic's id). `sources` are `file:line` places. `steps` are the writes in order, in words,
-    where one write is not enough.
+    where one write is not enough. `note` is what is known of its past; like places, it never enters the digest.
     """
 
     key: Key
@@ -135,6 +135,7 @@ class Change:
     expects: Body = field(default_factory=nothing)
     sources: tuple[str, ...] = ()
     owner: Owner = Owner.NEW
+    note: str = ""
 
     @property
     def action(self) -> Action:

@@ -18,6 +18,7 @@ from reconciler.core.model import (
     Key,
     Owner,
     Risk,
+    nothing,
 )
 from reconciler.errors import Stale
 
@@ -35,11 +36,22 @@ class ClusterPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Bookkeeping:
+    """A record that no longer says what is so: protection given or taken away, or (None) the resource is gone."""
+
+    key: Key
+    protect: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a reviewer and an apply need. Times are ISO 8601 in UTC.
 
     `only` is what `--only` narrowed the plan to and `partial` says that it was narrowed at all; both are part of what
     the digest covers. `root` is where relative `file:` references start, relative to where the plan was made.
+    `ledger` says where ownership is recorded (`topic`, and `cluster` if it is another one); empty without an Estate.
+    `protected` are those of the changed resources whose document protects them.
+    `records` are to be brought up to date by an apply without anything being written to a resource.
     """
 
     clusters: tuple[ClusterPlan, ...]
@@ -50,6 +62,9 @@ class Plan:
     estate: str = ""
     commit: str = ""
     root: str = "."
+    ledger: Body = field(default_factory=nothing)
+    records: tuple[Bookkeeping, ...] = ()
+    protected: tuple[Key, ...] = ()
     partial: bool = False
     only: tuple[str, ...] = ()
     unchanged: int = 0
@@ -88,6 +103,11 @@ class Plan:
         return tuple(wave for wave in own if wave)
 
 
+def seal(plan: Plan) -> str:
+    """What a plan file is sealed with: it covers every byte that matters, the time it was made included."""
+    return str(to_json(plan)["seal"])
+
+
 def canonical(value: object) -> bytes:
     """JSON with sorted keys, no blanks, UTF-8: the same value always gives the same bytes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -101,7 +121,8 @@ def sha256(value: object) -> str:
 def cluster_digest(plan: Plan, cluster: ClusterPlan) -> str:
     """What happens on one cluster and nothing else: no time, commit, figures, places or unmanaged things."""
     work = [[_work(change) for change in wave] for wave in plan.waves_of(cluster.name)]
-    return sha256([cluster.name, cluster.id, plain(cluster.spec), list(plan.only), work])
+    about = [cluster.name, cluster.id, plain(cluster.spec), plan.estate, plain(plan.ledger)]
+    return sha256([*about, list(plan.only), work])
 
 
 def _work(change: Change) -> list[object]:
@@ -134,7 +155,12 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "created": plan.created,
         "expires": plan.expires,
         "kstate": plan.kstate,
-        "spec": {"estate": plan.estate, "commit": plan.commit, "root": plan.root},
+        "spec": {
+            "estate": plan.estate,
+            "commit": plan.commit,
+            "root": plan.root,
+            "ledger": plain(plan.ledger),
+        },
         "partial": plan.partial,
         "only": list(plan.only),
         "clusters": [
@@ -144,6 +170,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "risks": [risk_json(risk) for risk in plan.risks],
         "waves": [[change_json(change) for change in wave] for wave in plan.waves],
+        "records": [{"key": str(r.key), "protect": r.protect} for r in plan.records],
+        "protected": [str(key) for key in plan.protected],
         "unmanaged": list(plan.unmanaged),
         "notices": list(plan.notices),
     }
@@ -166,6 +194,7 @@ def change_json(change: Change) -> dict[str, Any]:
         "risks": [risk_json(risk) for risk in change.risks],
         "expects": plain(change.expects),
         "sources": list(change.sources),
+        "note": change.note,
     }
 
 
@@ -225,6 +254,9 @@ def from_json(body: Mapping[str, Any]) -> Plan:
         estate=body["spec"]["estate"],
         commit=body["spec"]["commit"],
         root=body["spec"]["root"],
+        ledger=body["spec"]["ledger"],
+        protected=tuple(Key.parse(key) for key in body["protected"]),
+        records=tuple(Bookkeeping(Key.parse(r["key"]), r["protect"]) for r in body["records"]),
         partial=body["partial"],
         only=tuple(body["only"]),
         unchanged=body["summary"]["unchanged"],
@@ -246,6 +278,7 @@ def _change(body: Mapping[str, Any]) -> Change:
         expects=body["expects"] or NOTHING,
         sources=tuple(body["sources"]),
         owner=Owner(body["owner"]),
+        note=body["note"],
     )
 
 

@@ -35,7 +35,7 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        return self.count(Status.DONE) == len(self.outcomes)
+        return self.count(Status.DONE) == len(self.outcomes) and not self.failures
 
     @property
     def exit_code(self) -> int:

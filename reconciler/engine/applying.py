@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from reconciler.core.book import Owned
 from reconciler.core.model import (
     Action,
     Body,
@@ -16,6 +17,7 @@ from reconciler.core.model import (
     Key,
     Level,
     Outcome,
+    Platform,
     Resource,
     Scope,
     Session,
@@ -30,16 +32,28 @@ from reconciler.core.settle import Moved, Settled, settle
 from reconciler.engine.clusters import (
     Options,
     driver_of,
+    fields_of,
     login,
     side_by_side,
     stamp,
     state_of,
     vetted,
 )
+from reconciler.engine.keeping import (
+    Keeper,
+    check_owners,
+    check_unused,
+    ledger_session,
+    look,
+    names,
+    store_on,
+)
 from reconciler.errors import Failed, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
+from reconciler.ledger.lock import acquire
 from reconciler.platforms import registry as platforms_registry
 
+STOPPED = "stopped by a signal"
 AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
 
 
@@ -99,63 +113,136 @@ class _Ready:
     session: Session
     drivers: Mapping[str, Driver]
     settled: Settled
+    keeper: Keeper | None
+    protected: frozenset[Key]
 
 
 @dataclass
 class _Run:
-    """What was written on one cluster so far."""
+    """What was written on one cluster so far, and why it went no further if it did not."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     written: bool = False
+    halted: str = ""
+    failure: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return all(outcome.status is Status.DONE for outcome in self.outcomes) and not self.failure
 
 
 def apply(
     plan: Plan, options: Options, connections: Mapping[str, Body] = MappingProxyType({})
 ) -> Result:
-    """Make it so, on every cluster, or write nothing anywhere. The plan says how to connect, unless
-    `connections` do.
+    """Make it so, on every cluster, or write nothing anywhere.
 
-    Raises Unready when any cluster cannot be reached, is another one, or has moved. From the first write on clusters
-    are independent, and every change has an outcome.
+    The plan says how to connect, unless `connections` do. Raises Unready when any cluster cannot be reached, is another
+    one, is being applied to, or has moved. From the first write on clusters are independent, and every change has an
+    outcome.
     """
     check_fresh(plan, options)
-    targets = {
-        c.name: Target(c.name, connections.get(c.name, c.spec), plan.root, options.timeout)
-        for c in plan.clusters
-        if plan.waves_of(c.name)
-    }
     with ExitStack() as stack:
-        ready, failures = side_by_side(
-            targets, lambda name: _ready(plan, targets[name], options, stack)
-        )
-        if failures:
-            raise Unready(failures)
+        ready = _all_ready(plan, options, connections, stack)
         runs, broken = side_by_side(
-            ready, lambda name: _apply_cluster(plan.waves_of(name), ready[name], options)
+            ready, lambda name: _apply_cluster(plan, name, ready[name], options)
         )
     outcomes = {outcome.key: outcome for run in runs.values() for outcome in run.outcomes}
+    failures = {name: error.message for name, error in broken.items()}
+    failures |= {name: run.failure for name, run in runs.items() if run.failure}
     return Result(
         plan,
         tuple(outcomes.get(c.key, Outcome(c.key, Status.UNKNOWN)) for c in plan.changes),
         written=bool(broken) or any(run.written for run in runs.values()),
         interrupted=options.stop.is_set(),
-        failures=tuple((name, error.message) for name, error in broken.items()),
+        failures=tuple(sorted(failures.items())),
     )
 
 
 # --- before the first write
 
 
-def _ready(plan: Plan, target: Target, options: Options, stack: ExitStack) -> _Ready:
+def _all_ready(
+    plan: Plan, options: Options, connections: Mapping[str, Body], stack: ExitStack
+) -> dict[str, _Ready]:
+    """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason."""
+    touched = {r.key.cluster for r in plan.records} | {c.key.cluster for c in plan.changes}
+    targets = {
+        c.name: Target(c.name, connections.get(c.name, c.spec), plan.root, options.timeout)
+        for c in plan.clusters
+        if c.name in touched
+    }
+    sessions, failures = side_by_side(targets, lambda name: _login(plan, targets[name], stack))
+    # In the order of the clusters' ids, so that two applies of several clusters cannot block each other.
+    keepers: dict[str, Keeper | None] = {}
+    for name in sorted(sessions, key=lambda name: sessions[name].cluster_id):
+        if not failures:
+            try:
+                keepers[name] = _locked(plan, sessions[name], connections, options, stack)
+            except KstateError as error:
+                failures[name] = error
+    if failures:
+        raise Unready(failures)
+    ready, failures = side_by_side(
+        sessions, lambda name: _ready(plan, sessions[name], keepers[name], options)
+    )
+    if failures:
+        raise Unready(failures)
+    return ready
+
+
+def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
     platform = platforms_registry.load(str(target.spec["platform"]))
-    cluster = next(cluster for cluster in plan.clusters if cluster.name == target.name)
+    expected = next(cluster.id for cluster in plan.clusters if cluster.name == target.name)
     session = login(platform, target)
     stack.callback(session.close)
-    if session.cluster_id != cluster.id:
+    if session.cluster_id != expected:
         raise Stale(
-            f"cluster {cluster.name}: the plan is for the cluster with id {cluster.id},"
+            f"cluster {target.name}: the plan is for the cluster with id {expected},"
             f" this one is {session.cluster_id}"
         )
+    return session
+
+
+def _locked(
+    plan: Plan,
+    session: Session,
+    connections: Mapping[str, Body],
+    options: Options,
+    stack: ExitStack,
+) -> Keeper | None:
+    """The ledger, with its lock held until the stack is closed. None without an Estate: nothing is recorded then."""
+    if not plan.estate:
+        return None
+    options.say(f"{session.cluster}: taking the lock")
+    home = stack.enter_context(ledger_session(plan.ledger, session, connections, options))
+    store = store_on(home, plan.ledger)
+    if not store.exists():
+        store.create()
+    held = acquire(store, session.cluster_id, options.who, wait=options.wait)
+    stack.enter_context(held)
+    if held.took_over:
+        # At most one batch of a holder that never let go can still be on its way: wait it out, then read.
+        options.say(f"{session.cluster}: waiting out what a former apply may still have sent")
+        time.sleep(options.timeout)
+    keeping = look(store, session.cluster_id, plan.estate)
+    check_unused(options.seal, keeping.book)
+    check_owners(plan, session.cluster, keeping)
+    about = {
+        "who": options.who,
+        "commit": plan.commit,
+        "approved": list(options.approved),
+        "created": plan.created,
+    }
+    stamp_of = Owned(
+        plan.estate, {}, apply=options.apply_id, commit=plan.commit, at=stamp(options.now)
+    )
+    counts = not keeping.trouble or keeping.book.is_new(plan.estate)
+    return Keeper(held, session.cluster_id, plan.estate, keeping.book, about, stamp_of, counts)
+
+
+def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options) -> _Ready:
+    cluster = next(cluster for cluster in plan.clusters if cluster.name == session.cluster)
+    platform = platforms_registry.load(str(cluster.spec["platform"]))
     changes = [change for wave in plan.waves_of(cluster.name) for change in wave]
     kinds = kinds_registry.load()
     drivers = {
@@ -166,7 +253,21 @@ def _ready(plan: Plan, target: Target, options: Options, stack: ExitStack) -> _R
     if settled.moved:
         raise Drifted(cluster.name, settled.moved)
     _same_evidence(session, drivers, settled.todo)
-    return _Ready(session, drivers, settled)
+    if keeper is not None:
+        keeper.begin(_intended(session, platform, keeper), plan)
+    return _Ready(session, drivers, settled, keeper, frozenset(plan.protected))
+
+
+def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
+    """What is there of that which a killed apply was about to make."""
+    intent = keeper.book.intents.get(keeper.estate)
+    state: dict[Key, Resource] = {}
+    for name, kind in kinds_registry.load().items():
+        found = names(intent.wanted if intent else (), name)
+        if found:
+            fields = fields_of(body for body in (intent.wanted.values() if intent else ()) if body)
+            state.update(state_of(session, name, driver_of(kind, platform), Scope(found, fields)))
+    return state
 
 
 def _touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
@@ -175,16 +276,12 @@ def _touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[
     for name, driver in drivers.items():
         own = [change for change in changes if change.key.kind == name]
         if own:
-            names = frozenset(change.key.name for change in own)
-            scope = Scope(names, _fields(own), facts=any(change.expects for change in own))
+            found = frozenset(change.key.name for change in own)
+            bodies = (body for c in own for body in (c.before, c.after) if body)
+            expecting = any(change.expects for change in own)
+            scope = Scope(found, fields_of(bodies), facts=expecting)
             state.update(state_of(session, name, driver, scope))
     return state
-
-
-def _fields(changes: Iterable[Change]) -> frozenset[str]:
-    bodies = (body for c in changes for body in (c.before, c.after) if body)
-    inner = (value for body in bodies for value in body.values() if isinstance(value, Mapping))
-    return frozenset(name for value in inner for name in value)
 
 
 def _same_evidence(session: Session, drivers: Mapping[str, Driver], todo: Sequence[Change]) -> None:
@@ -208,39 +305,60 @@ def _codes(change: Change) -> set[str]:
 # --- writing
 
 
-def _apply_cluster(waves: Sequence[Sequence[Change]], ready: _Ready, options: Options) -> _Run:
+def _apply_cluster(plan: Plan, cluster: str, ready: _Ready, options: Options) -> _Run:
     """Wave by wave; after one that did not come out right, nothing further is built on it or taken away."""
     run = _Run([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done])
     left = {change.key for change in ready.settled.todo}
-    halted = ""
-    for wave in waves:
+    for wave in plan.waves_of(cluster):
         todo = [change for change in wave if change.key in left]
-        halted = halted or ("stopped by a signal" if options.stop.is_set() else "")
-        if halted:
-            run.outcomes += [Outcome(c.key, Status.SKIPPED, halted) for c in todo]
-            continue
-        outcomes = _write_wave(todo, ready, options, run)
-        run.outcomes += outcomes
-        if any(outcome.status is not Status.DONE for outcome in outcomes):
-            halted = "not tried: something that had to come first failed"
+        if not run.halted and options.stop.is_set():
+            run.halted = STOPPED
+        if run.halted:
+            run.outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in todo]
+        elif todo:
+            _write_wave(todo, ready, options, run)
+    if ready.keeper is not None and not run.failure:
+        _kept(run, lambda keeper: keeper.end(plan, options.seal, complete=run.complete), ready)
     return run
 
 
-def _write_wave(
-    todo: Sequence[Change], ready: _Ready, options: Options, run: _Run
-) -> list[Outcome]:
-    """One wave written in batches, then read back until it is as planned or the time is over."""
+def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _Run) -> None:
+    """One wave written in batches, then read back until it is as planned or the time is over, then recorded."""
     outcomes: list[Outcome] = []
     sent: list[Change] = []
     for driver, batch in _batches(todo, ready.drivers):
-        if options.stop.is_set():
-            outcomes += [Outcome(c.key, Status.SKIPPED, "stopped by a signal") for c in batch]
+        if not run.halted and options.stop.is_set():
+            run.halted = STOPPED
+        if not run.halted:
+            _kept(run, lambda keeper, batch=batch: keeper.intend(batch), ready)  # type: ignore[misc]
+        if run.halted:
+            outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in batch]
             continue
         run.written = True
         outcomes += _sent(driver, ready.session, batch)
         sent += batch
         options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
-    return _read_back(sent, outcomes, ready, options)
+    outcomes = _read_back(sent, outcomes, ready, options)
+    run.outcomes += outcomes
+    if not run.failure and sent:
+        _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
+    if not run.halted and any(outcome.status is not Status.DONE for outcome in outcomes):
+        run.halted = "not tried: something that had to come first failed"
+
+
+def _kept(run: _Run, act: Callable[[Keeper], None], ready: _Ready) -> None:
+    """Write to the ledger. When that fails nothing more may be written to the cluster: nobody would know of it."""
+    if ready.keeper is None:
+        return
+    try:
+        act(ready.keeper)
+    except Exception as error:  # noqa: BLE001  # as in _sent: a defect of ours included
+        run.failure = _words(error)
+        run.halted = f"not tried: {run.failure}"
+
+
+def _words(error: Exception) -> str:
+    return error.message if isinstance(error, KstateError) else f"{type(error).__name__}: {error}"
 
 
 def _sent(driver: Driver, session: Session, batch: Sequence[Change]) -> list[Outcome]:
@@ -249,9 +367,7 @@ def _sent(driver: Driver, session: Session, batch: Sequence[Change]) -> list[Out
         found = {outcome.key: outcome for outcome in driver.write(session, batch)}
     except Exception as error:  # noqa: BLE001  # see above; the words end up in the report
         found = {}
-        words = (
-            error.message if isinstance(error, KstateError) else f"{type(error).__name__}: {error}"
-        )
+        words = _words(error)
     else:
         words = "the server gave no answer for it"
     return [found.get(c.key, Outcome(c.key, Status.UNKNOWN, words)) for c in batch]

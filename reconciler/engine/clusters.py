@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from reconciler.core.model import (
+    Body,
     Change,
     Driver,
     Key,
@@ -36,7 +37,11 @@ def silent(_event: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What narrows or shapes a run. `now` is the only clock; `timeout` is in seconds, for one request."""
+    """What narrows or shapes a run. `now` is the only clock; `timeout` is in seconds, for one request.
+
+    `who` stands in the lock and the journal. `seal` is that of a saved plan, which is applied once. `wait` is how many
+    seconds to wait for the lock. `approved` are the approvals given, for the journal.
+    """
 
     now: datetime
     clusters: tuple[str, ...] = ()
@@ -45,6 +50,11 @@ class Options:
     commit: str = ""
     root: str = "."
     say: Say = silent
+    who: str = "somebody"
+    apply_id: str = ""
+    seal: str = ""
+    wait: float = 0.0
+    approved: tuple[str, ...] = ()
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -105,3 +115,9 @@ def side_by_side(
             except KstateError as error:
                 failed[name] = error
     return done, failed
+
+
+def fields_of(bodies: Iterable[Body]) -> frozenset[str]:
+    """The names in all nested settings of these bodies: what a read has to ask for."""
+    inner = (value for body in bodies for value in body.values() if isinstance(value, Mapping))
+    return frozenset(name for value in inner for name in value)

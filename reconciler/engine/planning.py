@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import cast
 
 from reconciler import __version__
+from reconciler.core.book import claimed
 from reconciler.core.desired import NAME, Desired, desired, in_owned
 from reconciler.core.diff import diff, flat, nest
 from reconciler.core.model import (
@@ -18,8 +19,8 @@ from reconciler.core.model import (
     Change,
     Document,
     Driver,
+    Json,
     Key,
-    Kind,
     Platform,
     Resource,
     Risk,
@@ -30,18 +31,21 @@ from reconciler.core.model import (
     World,
 )
 from reconciler.core.order import order
-from reconciler.core.plan import ClusterPlan, Plan
+from reconciler.core.ownership import Keeping, limits, marked
+from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
 from reconciler.core.risk import assess, protect, with_risks
 from reconciler.engine.clusters import (
     Options,
     Say,
     driver_of,
+    fields_of,
     login,
     side_by_side,
     stamp,
     state_of,
     vetted,
 )
+from reconciler.engine.keeping import TOPIC, ledger_session, look, names, store_on
 from reconciler.errors import BadUsage, KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
@@ -50,6 +54,8 @@ from reconciler.spec.folder import Spec
 from reconciler.spec.literals import literal_secrets
 
 LIFETIME = timedelta(hours=24)
+LEDGER = ("spec", "ledger", "cluster")
+Wanted = tuple[Document, Platform, Desired]
 PLATFORM = ("spec", "platform")
 
 
@@ -72,6 +78,10 @@ class _Part:
     unchanged: int
     unmanaged: tuple[str, ...]
     out_of_scope: int
+    risks: tuple[Risk, ...]
+    records: tuple[Bookkeeping, ...]
+    protected: tuple[Key, ...]
+    notice: str
 
 
 def check(spec: Spec) -> None:
@@ -99,9 +109,9 @@ def plan(spec: Spec, options: Options) -> Planned:
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:
         raise SpecInvalid(sorted(set(conflicts)))
-    parts, failures = side_by_side(wanted, lambda name: _plan_cluster(*wanted[name], options))
+    parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
-    return Planned(made, failures, {name: found[0].spec for name, found in wanted.items()})
+    return Planned(made, failures, connections(spec))
 
 
 def chosen(spec: Spec, options: Options) -> list[Document]:
@@ -115,7 +125,7 @@ def chosen(spec: Spec, options: Options) -> list[Document]:
     return [known[name] for name in sorted(set(options.clusters) or known)]
 
 
-def desired_of(spec: Spec, document: Document) -> tuple[Document, Platform, Desired]:
+def desired_of(spec: Spec, document: Document) -> Wanted:
     platform = platforms_registry.load(str(document.spec["platform"]))
     kinds = kinds_registry.load()
     want = desired(
@@ -133,30 +143,123 @@ def _problems(want: Desired) -> Iterator[Problem]:
         yield Problem(document.file, *document.locate(NAME), message)
 
 
-def _plan_cluster(document: Document, platform: Platform, want: Desired, options: Options) -> _Part:
+def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
+    document, platform, want = wanted
     target = Target(document.name, document.spec, options.root, options.timeout)
     options.say(f"{document.name}: connecting")
     with closing(login(platform, target)) as session:
-        kinds = {name: kind for name, kind in kinds_registry.load().items() if want.names(name)}
+        keeping, risks = _keeping(spec, session, options)
+        looks = _looks(document.name, want, keeping)
+        kinds = {name: kinds_registry.load()[name] for name in looks}
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
-        live = _read(session, drivers, want, options.say)
-        changes = _select(_changes(session, drivers, want, live), options.only)
+        live = _read(session, drivers, looks, options.say)
+        keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
+        pruned = keeping.prunes(document.name, want.state.keys() | want.absent)
+        aims = Aims(want.state, want.absent | pruned, keeping.last(document.name))
+        changes = _select(_changes(session, drivers, looks, aims, live), options.only)
         worlds = {name: _world(name, session, platform, want, live) for name in kinds}
-        changes = protect(assess(changes, kinds, worlds), frozenset(want.protected))
+        changes = list(marked(assess(changes, kinds, worlds), keeping, pruned))
+        protected = frozenset(want.protected | keeping.protected(document.name))
+        changes = protect(changes, protected)
         options.say(f"{document.name}: asking the servers about {len(changes)} changes")
         changes = vetted(session, drivers, changes) + _select(
             _impossible(want, platform), options.only
         )
-    chosen_keys = [key for key in want.state if _matches(key, options.only)]
+    owned = len(keeping.book.owned_by(keeping.estate))
+    bounds = cast("Body", document.spec.get("limits") or {})
     changed = {change.key for change in changes}
-    unmanaged, elsewhere = _not_ours(live, want, kinds, document)
+    ours = {*changed, *want.state, *want.absent, *_bookkeeping(spec, document.name)}
+    unmanaged, elsewhere = _not_ours(live, ours, document)
     return _Part(
         ClusterPlan(document.name, session.cluster_id, _masked(document)),
         tuple(replace(c, sources=tuple(want.sources.get(c.key, ()))) for c in changes),
-        sum(key not in changed for key in chosen_keys),
+        sum(key not in changed for key in want.state if _matches(key, options.only)),
         unmanaged,
         elsewhere,
+        (*risks, *limits(document.name, changes, owned, bounds)),
+        tuple(_records(want, keeping, live, options.only, document.name)),
+        tuple(sorted(changed & want.protected)),
+        "" if keeping.there or not keeping.estate else _first_apply(spec, document),
     )
+
+
+def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
+    """What the ledger says about this cluster, and what is wrong with it if anything is."""
+    if spec.estate is None:
+        return Keeping(), []
+    ledger = ledger_of(spec)
+    with ledger_session(ledger, session, connections(spec), options) as keeper:
+        keeping = look(store_on(keeper, ledger), session.cluster_id, spec.estate.name)
+    if not keeping.trouble:
+        return keeping, []
+    words = f"cluster {session.cluster}: {keeping.trouble}; nothing is deleted on its word"
+    return keeping, [Risk("KS131", words)]
+
+
+def ledger_of(spec: Spec) -> Body:
+    """Where ownership is recorded: a topic, on the cluster itself unless `cluster` names another one."""
+    if spec.estate is None:
+        return {}
+    given = cast("Body", spec.estate.spec.get("ledger") or {})
+    other = given.get("cluster")
+    documents = {document.name: document for document in spec.clusters}
+    found: dict[str, Json] = {"topic": given.get("topic") or TOPIC}
+    if other:
+        if other not in documents:
+            problem = Problem(
+                spec.estate.file, *spec.estate.locate(LEDGER), f"no cluster `{other}` in the spec"
+            )
+            raise SpecInvalid([problem])
+        found |= {"cluster": other, "spec": _masked(documents[str(other)])}
+    return found
+
+
+def connections(spec: Spec) -> dict[str, Body]:
+    """Every cluster's connection as the spec has it."""
+    return {document.name: document.spec for document in spec.clusters}
+
+
+def _first_apply(spec: Spec, document: Document) -> str:
+    ledger = ledger_of(spec)
+    where = ledger.get("cluster") or document.name
+    return f"the first apply makes the topics {ledger['topic']} and {ledger['topic']}_journal on cluster {where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """What a cluster is to become: wanted, unwanted, and what was applied before."""
+
+    state: State
+    absent: Set[Key]
+    last: State
+
+
+def _looks(cluster: str, want: Desired, keeping: Keeping) -> dict[str, Scope]:
+    """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
+    last = keeping.last(cluster)
+    intent = keeping.book.intents.get(keeping.estate)
+    intended = intent.wanted if intent else {}
+    looks = {}
+    for kind in sorted(kinds_registry.load()):
+        owned = {key.name: resource for key, resource in last.items() if key.kind == kind}
+        found = want.names(kind) | owned.keys() | names(intended, kind)
+        if found:
+            fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
+            looks[kind] = Scope(frozenset(found), fields, others=True)
+    return looks
+
+
+def _records(
+    want: Desired, keeping: Keeping, live: State, only: Sequence[str], cluster: str
+) -> Iterator[Bookkeeping]:
+    """Records that are no longer so: protection that was given or taken away, and what is gone for good."""
+    for key in sorted(() if keeping.trouble else keeping.last(cluster)):
+        if not _matches(key, only):
+            continue
+        if key not in want.state and key not in live:
+            yield Bookkeeping(key, None)
+        elif key in want.state and keeping.protects(key) != (key in want.protected):
+            yield Bookkeeping(key, key in want.protected)
 
 
 def _masked(document: Document) -> Body:
@@ -165,33 +268,42 @@ def _masked(document: Document) -> Body:
     return nest((path, MASK if path in secret else value) for path, value in flat(document.spec))
 
 
-def _read(session: Session, drivers: Mapping[str, Driver], want: Desired, say: Say) -> State:
-    scopes = {name: Scope(want.names(name), want.fields(name), others=True) for name in drivers}
+def _read(
+    session: Session, drivers: Mapping[str, Driver], looks: Mapping[str, Scope], say: Say
+) -> State:
     say(f"{session.cluster}: reading {', '.join(sorted(drivers)) or 'nothing'}")
     with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
-        read = pool.map(lambda name: state_of(session, name, drivers[name], scopes[name]), drivers)
+        read = pool.map(lambda name: state_of(session, name, drivers[name], looks[name]), drivers)
         return {key: resource for state in read for key, resource in state.items()}
 
 
 def _changes(
-    session: Session, drivers: Mapping[str, Driver], want: Desired, live: State
+    session: Session,
+    drivers: Mapping[str, Driver],
+    looks: Mapping[str, Scope],
+    aims: Aims,
+    live: State,
 ) -> list[Change]:
     """The differences, with what preconditions need read for just those that differ."""
     kinds = kinds_registry.load()
 
-    def whole(key: Key) -> bool:
-        return kinds[key.kind].whole
+    def differences(there: State) -> list[Change]:
+        return diff(
+            aims.state,
+            there,
+            last=aims.last,
+            absent=aims.absent,
+            whole=lambda k: kinds[k.kind].whole,
+        )
 
-    first = diff(want.state, live, absent=want.absent, whole=whole)
+    first = differences(live)
     closer: dict[Key, Resource] = {}
     for name, driver in drivers.items():
-        names = frozenset(c.key.name for c in first if c.key.kind == name and c.before is not None)
-        if names and kinds[name].facts:
-            scope = Scope(names, want.fields(name), facts=True)
+        found = frozenset(c.key.name for c in first if c.key.kind == name and c.before is not None)
+        if found and kinds[name].facts:
+            scope = Scope(found, looks[name].fields, facts=True)
             closer.update(state_of(session, name, driver, scope))
-    if not closer:
-        return first
-    return diff(want.state, {**live, **closer}, absent=want.absent, whole=whole)
+    return differences({**live, **closer}) if closer else first
 
 
 def _world(kind: str, session: Session, platform: Platform, want: Desired, live: State) -> World:
@@ -221,12 +333,17 @@ def _select(changes: Iterable[Change], only: Sequence[str]) -> list[Change]:
     return [change for change in changes if _matches(change.key, only)]
 
 
-def _not_ours(
-    live: State, want: Desired, kinds: Mapping[str, Kind], document: Document
-) -> tuple[tuple[str, ...], int]:
-    """What nobody declared: named when it is inside `owns`, else only counted."""
+def _bookkeeping(spec: Spec, cluster: str) -> Iterator[Key]:
+    """The topics kstate keeps for itself: nobody's to manage, so never reported."""
+    if topic := ledger_of(spec).get("topic"):
+        yield from (Key(cluster, "topic", name) for name in (str(topic), f"{topic}_journal"))
+
+
+def _not_ours(live: State, ours: Set[Key], document: Document) -> tuple[tuple[str, ...], int]:
+    """What nobody declared and is not kstate's own: named when it is inside `owns`, else only counted."""
+    kinds = kinds_registry.load()
     owns = cast("Body", document.spec.get("owns") or {})
-    others = [key for key in live if key not in want.state and key not in want.absent]
+    others = [key for key in live if key not in ours]
     inside = [key for key in others if in_owned(kinds[key.kind], key.name, owns)]
     return tuple(sorted(map(str, inside))), len(others) - len(inside)
 
@@ -251,5 +368,9 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
         unmanaged=tuple(name for part in parts for name in part.unmanaged),
-        notices=() if estate else (no_estate,),
+        notices=tuple(part.notice for part in parts if part.notice) if estate else (no_estate,),
+        ledger=ledger_of(spec),
+        protected=tuple(key for part in parts for key in part.protected),
+        records=tuple(record for part in parts for record in part.records),
+        risks=tuple(risk for part in parts for risk in part.risks),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
-from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewTopic
 
 from reconciler.clients import topics

@@ -45,7 +45,7 @@ class FileStore:
         with self.alone():
             return self.add("ledger", [(key, value)])
 
-    def writer(self, lock: str, lease: float) -> Writer:
+    def writer(self, lock: str) -> Writer:
         with self.alone():
             epoch = self.epoch(lock) + 1
             (self.folder / f"epoch-{lock}").write_text(str(epoch))

@@ -21,6 +21,9 @@ from reconciler.errors import Busy, Failed
 from reconciler.ledger.store import Store, Writer, Written
 
 LEASE = 30.0  # seconds a holder may be silent
+HIDDEN = (
+    30.0  # seconds an unfinished transaction can hide what was written after it, with room to spare
+)
 MARGIN = 5.0  # seconds before the end of a lease in which nothing new is begun
 
 
@@ -134,13 +137,27 @@ def _try(store: Store, cluster_id: str, who: str, lease: float) -> Held | Holder
     claim = Beat(CLAIM, me, -1, lease, who, now)
     sent = time.monotonic()
     offset = store.append(key_of(cluster_id), encode(claim))
-    found = current(store, cluster_id)
+    found = holder(_read_past(store, cluster_id, offset))
     if found is None or found.id != me:
         return found or Holder("", -1, 0.0, "somebody who let go in the same moment", now)
     term = Beat(BEAT, me, offset, lease, who, now)
-    held = Held(cluster_id, store.writer(cluster_id, lease), term, before is not None, sent)
+    held = Held(cluster_id, store.writer(cluster_id), term, before is not None, sent)
     held.write()
     return held
+
+
+def _read_past(store: Store, cluster_id: str, offset: int) -> list[Beat]:
+    """The beats up to this place at least. A writer that was killed in a transaction hides what comes after it."""
+    end = time.monotonic() + HIDDEN
+    while True:
+        beats = list(_beats(store, cluster_id))
+        if any(beat.offset >= offset for beat in beats):
+            return beats
+        if time.monotonic() > end:
+            raise Failed(
+                f"{store.name}: our own claim on the lock cannot be read after {HIDDEN:g} s"
+            )
+        time.sleep(0.2)
 
 
 def _over(found: Holder) -> bool:
@@ -163,5 +180,5 @@ def unlock(store: Store, cluster_id: str, lock_id: str) -> Holder | None:
     broken = Beat(BREAK, found.id, found.epoch, 0.0, found.who, found.since)
     store.append(key_of(cluster_id), encode(broken))
     # Opening the writer cuts the former holder off at once, instead of at the next apply.
-    store.writer(cluster_id, LEASE)
+    store.writer(cluster_id)
     return found

@@ -41,7 +41,7 @@ class Store(Protocol):
 
     def append(self, key: str, value: bytes) -> int: ...
 
-    def writer(self, lock: str, lease: float) -> Writer: ...
+    def writer(self, lock: str) -> Writer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class TopicStore:
     def append(self, key: str, value: bytes) -> int:
         return log.append(self.kafka, self.name, key, value)
 
-    def writer(self, lock: str, lease: float) -> Writer:
-        inner = log.Writer(self.kafka, f"kstate-{self.name}-{lock}", lease=lease)
+    def writer(self, lock: str) -> Writer:
+        inner = log.Writer(self.kafka, f"kstate-{self.name}-{lock}")
         return TopicWriter(inner, self.name, self.journal_name)
 
 

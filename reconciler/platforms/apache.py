@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +11,16 @@ from reconciler.core.model import Platform, Session, Target
 from reconciler.platforms.session import KafkaSession
 from reconciler.secrets.references import resolve
 
-WIRES = {"kafka-admin": lambda kafka: kafka, "acl": lambda kafka: kafka}
+
+def _same(kafka: Kafka) -> object:
+    return kafka
+
+
+WIRES: Mapping[str, Callable[[Kafka], object]] = {
+    "kafka-admin": _same,
+    "acl": _same,
+    "ledger": _same,
+}
 
 
 def _login(target: Target) -> Session:

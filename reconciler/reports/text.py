@@ -77,6 +77,8 @@ def _change(change: Change, paint: Paint) -> Iterator[str]:
         yield f"      {name:<{width}}  {text}"
     for number, step in enumerate(change.steps, 1):
         yield f"      step {number}: {words.visible(step)}"
+    if change.note:
+        yield "      " + paint("dim", words.visible(change.note))
     for risk, way_out in words.risks(change):
         yield from _risk(risk, way_out, paint)
 
@@ -102,7 +104,9 @@ def _notices(plan: Plan, paint: Paint) -> Iterator[str]:
     for notice in plan.notices:
         yield paint("dim", f"note: {words.visible(notice)}")
     for risk in plan.risks:
-        yield from _risk(risk, words.way_out(risk, None), paint)
+        yield paint("loud", f" {risk.code} {risk.level}: {words.visible(risk.message)} ")
+        if way_out := words.way_out(risk, None):
+            yield f"  {way_out}"
 
 
 def _closing(plan: Plan, paint: Paint) -> Iterator[str]:

@@ -54,7 +54,8 @@ def _draw_cluster(number: int, options: Options, folder: Path, take: Callable[[]
 
 def write(sandbox: Sandbox, folder: Path, programs: Programs) -> None:
     """Every file of every process."""
-    for private in (folder / "logs", folder / "files", *(node.folder for node in sandbox.nodes)):
+    shared = [folder / name for name in ("logs", "files", "nodes")]
+    for private in (*shared, *(node.folder for node in sandbox.nodes)):
         make_private(private)
     write_private(_logging(folder), java.LOGGING)
     for cluster in sandbox.clusters:
@@ -96,7 +97,7 @@ def _flags(node: Node) -> list[str]:
 
 
 def _logging(folder: Path) -> Path:
-    return folder / "log4j2.properties"
+    return folder / "nodes" / "log4j2.properties"
 
 
 def _cluster_id() -> str:

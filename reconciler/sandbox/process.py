@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -129,8 +130,18 @@ def _start(node: Node) -> None:
     except OSError as error:
         raise Failed(f"{node.name}: could not start {java()}: {error.strerror}") from error
     with suppress(psutil.NoSuchProcess):
-        record = {"pid": pid, "created": psutil.Process(pid).create_time()}
+        process = psutil.Process(pid)
+        record = {"pid": pid, "created": process.create_time()}
         write_private(node.folder / "process.json", json.dumps(record))
+        _await_words(process)
+
+
+def _await_words(process: psutil.Process) -> None:
+    # For an instant after it was spawned, a process has no command line yet, and would be taken for dead.
+    for _ in range(100):
+        if _words(process) or not process.is_running():
+            return
+        time.sleep(0.001)
 
 
 def _find(node: Node) -> psutil.Process | None:

@@ -99,6 +99,19 @@ def kafka(sandboxes: Callable[..., Live]) -> Live:
     return sandboxes()
 
 
+@pytest.fixture(scope="session")
+def older(sandboxes: Callable[..., Live]) -> Live:
+    """The same on the oldest line the tests run on."""
+    return sandboxes(kafka="3.9.1")
+
+
+@pytest.fixture(scope="session", params=["kafka", "older"])
+def every_kafka(request: pytest.FixtureRequest) -> Live:
+    """`kafka` and then `older`: for what must hold on both lines."""
+    found: Live = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> str:
     """What this test's topics, principals and groups begin with, as nobody else's do."""

@@ -41,9 +41,12 @@ def test_files_and_folders_are_their_users_alone(tmp_path: Path) -> None:
 
 def test_a_second_one_waits_says_so_once_and_gives_up(tmp_path: Path) -> None:
     said: list[str] = []
-    with paths.locked(tmp_path / "lock", say=said.append), pytest.raises(Busy):
-        with paths.locked(tmp_path / "lock", say=said.append, patience=0.3):
-            raise AssertionError("both held the lock")
+    with (
+        paths.locked(tmp_path / "lock", say=said.append),
+        pytest.raises(Busy),
+        paths.locked(tmp_path / "lock", say=said.append, patience=0.3),
+    ):
+        raise AssertionError("both held the lock")
     assert said == ["another kstate is at work on this sandbox; waiting for it"]
 
 

@@ -35,6 +35,8 @@ def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
 def sleep(sleepers: list[subprocess.Popen[bytes]], *words: str) -> subprocess.Popen[bytes]:
     program = "import time; time.sleep(60)"
     sleepers.append(subprocess.Popen([sys.executable, "-c", program, *words]))
+    while not psutil.Process(sleepers[-1].pid).cmdline():
+        time.sleep(0.001)
     return sleepers[-1]
 
 
@@ -100,7 +102,6 @@ def test_a_sweep_finds_the_unrecorded_and_spares_the_neighbours(
 ) -> None:
     orphan = sleep(sleepers, f"@{node.arguments}")
     neighbour = sleep(sleepers, f"@{tmp_path}-2/nodes/broker-1/java.args")
-    time.sleep(0.2)
     assert sweep(tmp_path) == 1
     assert not psutil.pid_exists(orphan.pid)
     assert neighbour.poll() is None

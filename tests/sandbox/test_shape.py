@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.cli import sandbox
 from reconciler.errors import BadUsage
-from reconciler.sandbox.shape import Options, check
+from reconciler.sandbox.shape import KAFKA, Options, check
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,7 @@ def test_versions_from_3_9_on_are_fine(version: str) -> None:
 
 def test_a_password_is_never_printed() -> None:
     assert "hunter2" not in repr(Options(password="hunter2"))
+
+
+def test_the_command_line_shows_the_default_that_is_used() -> None:
+    assert sandbox.KAFKA == KAFKA

@@ -1,0 +1,124 @@
+"""A sandbox of the benchmark's own: one broker, and a second way in on which requests are counted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from bench.requests import Proxy, counting
+from bench.specs import PREFIX
+from reconciler.sandbox import estate, ready
+from reconciler.sandbox.shape import Cluster, Listener, Options
+
+BATCH = 500
+HOME = "KSTATE_SANDBOX_HOME"
+COUNTED = "COUNTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A running broker. `counted` is the same broker behind `proxy`."""
+
+    bootstrap: str
+    counted: str
+    proxy: Proxy
+    admin: AdminClient
+
+    def wipe(self) -> None:
+        """Delete everything the benchmark made, and wait until it is gone and the broker is at rest."""
+        for batch in _batches(self.topics(), BATCH):
+            _done(self.admin.delete_topics(list(batch), operation_timeout=60).values())
+        _done(self.admin.delete_acls([anything()], request_timeout=60).values())
+        self._until(lambda: not self.topics())
+        time.sleep(1.5)
+
+    def topics(self) -> list[str]:
+        listed = self.admin.list_topics(timeout=30).topics
+        return sorted(name for name in listed if name.startswith(PREFIX))
+
+    def _until(self, holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + 120
+        while not holds():
+            if time.monotonic() > end:
+                raise TimeoutError("the broker did not come to rest within 120 s")
+            time.sleep(0.2)
+
+
+def anything() -> AclBindingFilter:
+    """Every binding there is."""
+    anyone: Any = None  # annotated as str, but None is what means "any"
+    return AclBindingFilter(
+        ResourceType.ANY,
+        anyone,
+        ResourcePatternType.ANY,
+        anyone,
+        anyone,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
+
+
+@contextmanager
+def running(*, heap: str) -> Iterator[Bench]:
+    """One broker in a folder that is gone afterwards; `heap` is its -Xmx."""
+    home, before = tempfile.mkdtemp(prefix="kstate-bench-"), os.environ.get(HOME)
+    os.environ[HOME] = home
+    options = Options(
+        name="bench", flags=(f"-Xmx{heap}",), listeners=(Listener(COUNTED, "PLAINTEXT"),)
+    )
+    try:
+        with counting() as proxy:
+            cluster = estate.up(options).clusters[0]
+            _advertise(cluster, proxy)
+            admin = ready.client(cluster.bootstrap)
+            yield Bench(cluster.bootstrap, f"127.0.0.1:{proxy.port}", proxy, admin)
+    finally:
+        estate.down("bench")
+        shutil.rmtree(home, ignore_errors=True)
+        os.environ.pop(HOME)
+        os.environ.update({HOME: before} if before else {})
+
+
+def _advertise(cluster: Cluster, proxy: Proxy) -> None:
+    """Make the broker send clients of the counted listener back to the proxy, not past it."""
+    node = cluster.nodes[0]
+    port = node.ports[COUNTED]
+    proxy.upstream = port
+    node.stop()
+    file = Path(node.folder, "server.properties")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join(_readdressed(lines, port, proxy.port)) + "\n", encoding="utf-8")
+    node.start()
+    ready.brokers(cluster)
+
+
+def _readdressed(lines: Iterable[str], port: int, shown: int) -> Iterator[str]:
+    for line in lines:
+        ours = line.startswith("advertised.listeners=")
+        there, here = f"{COUNTED}://127.0.0.1:{port}", f"{COUNTED}://127.0.0.1:{shown}"
+        yield line.replace(there, here) if ours else line
+
+
+def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (items[at : at + size] for at in range(0, len(items), size))
+
+
+def _done(futures: Iterable[Any]) -> None:
+    for future in futures:
+        future.result()

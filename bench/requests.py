@@ -1,0 +1,123 @@
+"""A Kafka port in, another port out that passes everything on and counts requests by name and bytes both ways."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from bench.samples import Traffic
+
+# Kafka's protocol guide, "API keys"; what is not here shows as its number.
+NAMES = {
+    3: "Metadata",
+    10: "FindCoordinator",
+    17: "SaslHandshake",
+    18: "ApiVersions",
+    19: "CreateTopics",
+    20: "DeleteTopics",
+    29: "DescribeAcls",
+    30: "CreateAcls",
+    32: "DescribeConfigs",
+    36: "SaslAuthenticate",
+    37: "CreatePartitions",
+    44: "IncrementalAlterConfigs",
+    60: "DescribeCluster",
+    71: "GetTelemetrySubscriptions",
+    75: "DescribeTopicPartitions",
+}
+CHUNK = 1 << 16
+
+
+class Proxy:
+    """Listens on a port of its own from the start; passes on to `upstream` once that is known."""
+
+    def __init__(self) -> None:
+        self.upstream = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._lock = threading.Lock()
+        self._requests: Counter[str] = Counter()
+        self._sent = self._received = 0
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    def traffic(self) -> Traffic:
+        """What came by since the last time this was asked."""
+        with self._lock:
+            seen = Traffic(dict(self._requests), self._sent, self._received)
+            self._requests = Counter()
+            self._sent = self._received = 0
+        return seen
+
+    def serve(self) -> None:
+        """Accept until the listener is closed."""
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                broker = socket.create_connection(("127.0.0.1", self.upstream))
+                _thread(self._forth, client, broker)
+                _thread(self._back, broker, client)
+
+    def close(self) -> None:
+        # A blocked accept() only notices a shutdown, not a close.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _forth(self, client: socket.socket, broker: socket.socket) -> None:
+        with suppress(OSError), client.makefile("rb") as stream:
+            for frame in frames(stream):
+                with self._lock:
+                    self._requests[name(frame)] += 1
+                    self._sent += len(frame)
+                broker.sendall(frame)
+        _end(broker)
+
+    def _back(self, broker: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while data := broker.recv(CHUNK):
+                with self._lock:
+                    self._received += len(data)
+                client.sendall(data)
+        _end(client)
+
+
+def frames(stream: BinaryIO) -> Iterator[bytes]:
+    """Requests one by one, each with its four bytes of length; one that is cut off is left out."""
+    while len(head := stream.read(4)) == 4:
+        length = int.from_bytes(head, "big")
+        body = stream.read(length)
+        if len(body) < length:
+            return
+        yield head + body
+
+
+def name(frame: bytes) -> str:
+    """What a request is called: its API key stands right behind the length."""
+    key = int.from_bytes(frame[4:6], "big", signed=True)
+    return NAMES.get(key, f"api {key}")
+
+
+def _end(other: socket.socket) -> None:
+    with suppress(OSError):
+        other.shutdown(socket.SHUT_RDWR)
+
+
+def _thread(act: object, *arguments: object) -> None:
+    threading.Thread(target=act, args=arguments, daemon=True).start()  # type: ignore[arg-type]
+
+
+@contextmanager
+def counting() -> Iterator[Proxy]:
+    """A proxy that listens as long as the block lasts."""
+    proxy = Proxy()
+    _thread(proxy.serve)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

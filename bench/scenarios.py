@@ -1,0 +1,150 @@
+"""What is measured: a running broker and a number of runs in, contests out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import specs
+from bench.cluster import Bench
+from bench.measure import Contender, floor, kstate, run, take_turns
+from bench.samples import Contest, Traffic
+
+HERE = "BENCH_BOOTSTRAP"
+# Heavy modules that `kstate --help` must not pay for.
+HEAVY = ("boto3", "azure", "deepdiff", "jsonschema", "confluent_kafka", "kafka", "yaml", "ruamel")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many topics and ACL bindings an estate has."""
+
+    topics: int
+    bindings: int = 0
+
+    def __str__(self) -> str:
+        bindings = f" and {self.bindings:,} bindings" if self.bindings else ""
+        return f"{self.topics:,} topics{bindings}" if self.topics else bindings[5:]
+
+    @property
+    def short(self) -> str:
+        return f"{self.topics}t{self.bindings}b"
+
+
+PLANNED = (Size(100), Size(1_000), Size(1_000, 1_000))
+APPLIED = (Size(100), Size(1_000), Size(0, 1_000))
+LARGE_PLANNED = (Size(10_000, 80_000),)
+LARGE_APPLIED = (Size(10_000), Size(0, 10_000))
+READ = (1_000, 10_000)
+
+
+def start(runs: int) -> Contest:
+    """`kstate --help` beside a Python that does nothing."""
+    bare = (kstate()[0], "-c", "pass")
+    contenders = [Contender("python -c pass", bare), Contender("kstate --help", kstate("--help"))]
+    samples = take_turns(contenders, 2 * runs, {})
+    return Contest(name="help", title="Cold start", ours="kstate --help", samples=samples)
+
+
+def validate(folder: Path, runs: int) -> Iterator[Contest]:
+    """Specs read and checked, beside libyaml that only reads them."""
+    for count in READ:
+        spec = str(specs.write(folder / f"validate-{count}", count - 1))
+        contenders = [
+            Contender("libyaml alone", floor("parse", spec)),
+            Contender("kstate validate", kstate("validate", spec)),
+        ]
+        samples = take_turns(contenders, runs, {HERE: "127.0.0.1:1"})
+        title = f"Read and check {count:,} documents"
+        yield Contest(
+            name=f"validate-{count}", title=title, ours="kstate validate", samples=samples
+        )
+
+
+def applying(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> Iterator[Contest]:
+    """New things made and visible, beside the bare calls; the broker is emptied before every run."""
+    for size in sizes:
+        spec = str(specs.write(folder / f"apply-{size.short}", size.topics, size.bindings))
+        program = "create_topics" if size.topics else "create_bindings"
+        count = str(size.topics or size.bindings)
+
+        def contenders(
+            bootstrap: str, program: str = program, count: str = count, spec: str = spec
+        ) -> list[Contender]:
+            bare = floor(program, bootstrap, count)
+            ours = kstate("apply", spec, "--yes", "--timeout", "60s")
+            return [
+                Contender("bare calls", bare, before=bench.wipe),
+                Contender("kstate apply", ours, before=bench.wipe),
+            ]
+
+        yield Contest(
+            name=f"apply-{size.short}",
+            title=f"Make {size}",
+            ours="kstate apply",
+            samples=take_turns(contenders(bench.bootstrap), runs, {HERE: bench.bootstrap}),
+            traffic=_counted(bench, contenders(bench.counted)),
+            aims={"bare calls": 1.3} if size.topics >= 1_000 or size.bindings >= 1_000 else {},
+        )
+    bench.wipe()
+
+
+def planning(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> Iterator[Contest]:
+    """Nothing to do, at growing sizes, beside both floors."""
+    for size in sizes:
+        spec = str(specs.write(folder / f"plan-{size.short}", size.topics, size.bindings))
+        _fill(bench, spec)
+
+        def contenders(bootstrap: str, spec: str = spec) -> list[Contender]:
+            plan = kstate("plan", spec, "--detailed-exitcode", "--timeout", "60s")
+            return [
+                Contender("naive", floor("naive", bootstrap)),
+                Contender("lean", floor("lean", bootstrap, *specs.OVERRIDES)),
+                Contender("kstate plan", plan),
+            ]
+
+        yield Contest(
+            name=f"plan-{size.short}",
+            title=f"Nothing to do at {size}",
+            ours="kstate plan",
+            samples=take_turns(contenders(bench.bootstrap), runs, {HERE: bench.bootstrap}),
+            traffic=_counted(bench, contenders(bench.counted)),
+            limits={"naive": 1.6} if size.topics == 1_000 else {},
+            aims={"naive": 0.75, "lean": 1.5} if size.topics >= 10_000 else {},
+        )
+
+
+def _fill(bench: Bench, spec: str) -> None:
+    """Bring the cluster to the spec by kstate itself, and let the broker come to rest."""
+    command = kstate("apply", spec, "--yes", "--timeout", "60s")
+    run(Contender("filling the cluster", command), {HERE: bench.bootstrap})
+    time.sleep(3)
+
+
+def _counted(bench: Bench, contenders: Sequence[Contender]) -> Mapping[str, Traffic]:
+    """Each once more through the proxy, in a run that is not timed."""
+    found: dict[str, Traffic] = {}
+    for contender in contenders:
+        bench.proxy.traffic()
+        run(contender, {HERE: bench.counted})
+        found[contender.name] = bench.proxy.traffic()
+    return found
+
+
+def heavy_imports() -> tuple[str, ...]:
+    """Those of HEAVY that `kstate --help` imports."""
+    import subprocess
+    import sys
+
+    from bench.measure import ROOT
+
+    program = (
+        "import sys, os; from reconciler.cli.main import run; run(['--help']);"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return tuple(told.stderr.split())

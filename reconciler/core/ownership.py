@@ -1,0 +1,204 @@
+"""What an estate owns, in; whose each change is, what nobody wants any more, which limits that breaks, out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from reconciler.core.book import Book, Owned
+from reconciler.core.diff import drop_unset, flat, nest
+from reconciler.core.model import (
+    NOTHING,
+    Action,
+    Body,
+    Change,
+    Code,
+    Edit,
+    Key,
+    Owner,
+    Path,
+    Risk,
+    State,
+)
+from reconciler.core.risk import with_risks
+
+# Below this many owned resources a percentage says nothing.
+POPULATION = 10
+LIMITS: Mapping[str, int] = {"delete": 20, "delete_percent": 30, "change_percent": 50}
+
+CODES = (
+    Code(
+        "KS131",
+        "The ledger cannot be believed",
+        "The record of what the estate owns is missing, damaged, unreadable to this login or written by another"
+        " version of kstate. Everything is still planned and applied, but nothing is deleted because it is in no"
+        " document any more. `kstate adopt` writes the record anew from what is declared and live.",
+    ),
+    Code(
+        "KS121",
+        "Takes over",
+        "The resource is live and no estate owns it, and the document asks for something else than what is there."
+        " Applying changes it, and from then on it is this estate's. `kstate adopt` takes over without a change.",
+    ),
+    Code(
+        "KS231",
+        "Prunes what kstate made",
+        "The ledger says that this estate made the resource, and no document asks for it any more.",
+        "See the code beside it for what would be lost.",
+    ),
+    Code(
+        "KS232",
+        "Prunes what kstate only adopted",
+        "The ledger says that this estate took the resource over from somebody else, who may still rely on it; no"
+        " document asks for it any more. `kstate release` lets go of it instead.",
+        "See the code beside it for what would be lost.",
+    ),
+    Code(
+        "KS301",
+        "Many deletions",
+        "One plan deletes more of a cluster's resources than `limits.delete` in its Cluster document allows. A folder"
+        " that was checked out by half looks like this.",
+    ),
+    Code(
+        "KS302",
+        "A large part is deleted",
+        "One plan deletes more of what the estate owns on a cluster than `limits.delete_percent` allows.",
+    ),
+    Code(
+        "KS303",
+        "A large part is changed",
+        "One plan changes or deletes more of what the estate owns on a cluster than `limits.change_percent` allows.",
+    ),
+    Code(
+        "KS941",
+        "Another estate owns this",
+        "The ledger says that the resource belongs to another estate; both are named. Take the document out of one of"
+        " the two, and let the other one `kstate release` it first if it is to move.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What one cluster's ledger means for a plan. `trouble` says why its word is not enough to delete anything.
+
+    `there` says whether a ledger exists at all.
+    """
+
+    estate: str = ""
+    book: Book = field(default_factory=Book)
+    trouble: str = ""
+    there: bool = True
+
+    def last(self, cluster: str) -> State:
+        """The settings last applied, as a state the diff can take."""
+        return self.book.last(cluster, self.estate) if self.estate else {}
+
+    def prunes(self, cluster: str, wanted: Set[Key]) -> set[Key]:
+        """What is ours and in no document; nothing at all when the record cannot be believed."""
+        if not self.estate or self.trouble:
+            return set()
+        return {key for key in self.last(cluster) if key not in wanted}
+
+    def protected(self, cluster: str) -> set[Key]:
+        """What was protected when it was last applied, documents or none."""
+        return {key for key in self.last(cluster) if self._owned(key).protect}
+
+    def protects(self, key: Key) -> bool:
+        """Whether what we own was protected when it was last applied."""
+        return self._owned(key).protect
+
+    def _owned(self, key: Key) -> Owned:
+        return self.book.own[key.kind, key.name]
+
+
+def marked(changes: Iterable[Change], keeping: Keeping, pruned: Set[Key]) -> Iterator[Change]:
+    """Each change with whose it is, what that risks, and what is known of its past."""
+    for change in changes:
+        owned = keeping.book.own.get((change.key.kind, change.key.name))
+        owner = _owner(change, owned, keeping.estate)
+        note = _past(change, owned) if owner is Owner.OURS and owned else ""
+        told = replace(change, owner=owner, note=note)
+        yield with_risks(told, _risks(told, owned, keeping, pruned))
+
+
+def _owner(change: Change, owned: Owned | None, estate: str) -> Owner:
+    if owned is None:
+        return Owner.NEW if change.action is Action.CREATE else Owner.UNOWNED
+    return Owner.OURS if owned.estate == estate else Owner.FOREIGN
+
+
+def _risks(
+    change: Change, owned: Owned | None, keeping: Keeping, pruned: Set[Key]
+) -> Iterator[Risk]:
+    if change.owner is Owner.FOREIGN and owned is not None:
+        mine = keeping.estate or "a spec without an Estate"
+        yield Risk("KS941", f"estate {owned.estate} owns it; this is {mine}")
+    elif change.key in pruned and owned is not None:
+        code = "KS231" if owned.origin == "made" else "KS232"
+        yield Risk(code, f"in no document any more; {owned.origin} by {_when(owned)}")
+    elif change.owner is Owner.UNOWNED and change.action is Action.UPDATE and keeping.estate:
+        yield Risk("KS121", "live and nobody's: changing it takes it over")
+
+
+def _when(owned: Owned) -> str:
+    commit = f", commit {owned.commit[:8]}" if owned.commit else ""
+    return f"apply {owned.apply[:8]}{commit}, {owned.at}"
+
+
+def _past(change: Change, owned: Owned) -> str:
+    """Told apart: changed in Git since the last apply, or changed by hand behind it."""
+    if change.action is Action.CREATE:
+        return f"it was there after {_when(owned)}, and is gone"
+    applied = dict(flat(owned.settings))
+    by_hand = [edit for edit in change.edits if _by_hand(edit, applied)]
+    if not by_hand:
+        return f"changed in Git since {_when(owned)}" if change.edits else ""
+    names = ", ".join(edit.path[-1] for edit in by_hand)
+    return f"changed by hand since {_when(owned)}: {names}"
+
+
+def _by_hand(edit: Edit, applied: Mapping[Path, object]) -> bool:
+    return edit.before != applied.get(edit.path)
+
+
+def limits(cluster: str, changes: Iterable[Change], owned: int, given: Body) -> Iterator[Risk]:
+    """What one plan may do to a cluster. Percentages are of what is owned, and never count creations."""
+    allowed = {**LIMITS, **cast("Mapping[str, int]", given)}
+    all_of_it = list(changes)
+    gone = [change for change in all_of_it if change.action is Action.DELETE]
+    ours = [c for c in all_of_it if c.owner is Owner.OURS and c.action is not Action.CREATE]
+    ours_gone = [change for change in ours if change.action is Action.DELETE]
+    if len(gone) > allowed["delete"]:
+        yield Risk(
+            "KS301",
+            f"cluster {cluster}: more than {allowed['delete']} deletions",
+            {"deletions": len(gone)},
+        )
+    if owned < POPULATION:
+        return
+    for code, part, name in (
+        ("KS302", ours_gone, "delete_percent"),
+        ("KS303", ours, "change_percent"),
+    ):
+        if len(part) * 100 > allowed[name] * owned:
+            word = "deletes" if code == "KS302" else "changes"
+            yield Risk(
+                code,
+                f"cluster {cluster}: {word} more than {allowed[name]} % of what is owned",
+                {"affected": len(part), "owned": owned},
+            )
+
+
+def after(change: Change, owned: Owned | None, stamp: Owned) -> Owned | None:
+    """The record once a change is done. `stamp` says by which apply; None means that nobody owns it any more."""
+    if change.action is Action.DELETE:
+        return None
+    if change.action is Action.CREATE:
+        return replace(stamp, settings=change.after or NOTHING, origin="made")
+    # A resource that kstate did not make stays an adopted one, however often it is changed.
+    before = owned.settings if owned else NOTHING
+    leaves = {**dict(flat(before)), **{edit.path: edit.after for edit in change.edits}}
+    origin = owned.origin if owned else "adopted"
+    return replace(stamp, settings=drop_unset(nest(leaves.items())), origin=origin)

@@ -1,0 +1,186 @@
+"""The ledger while planning and applying: what is ours, one apply at a time, intent before each batch, record after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from reconciler.clients.kafka import Kafka
+from reconciler.core import book as pages
+from reconciler.core import journal
+from reconciler.core.book import Book, Intent, Owned, Record, claimed, fold
+from reconciler.core.model import Body, Change, Key, Outcome, Session, State, Status, Target
+from reconciler.core.ownership import Keeping, after
+from reconciler.core.plan import Bookkeeping, Plan
+from reconciler.engine.clusters import Options, login
+from reconciler.errors import Failed, Stale
+from reconciler.ledger.lock import Held
+from reconciler.ledger.store import Store, TopicStore
+from reconciler.platforms import registry as platforms_registry
+
+TOPIC = "__kstate"
+WIRE = "ledger"
+
+
+def store_on(session: Session, ledger: Body) -> Store:
+    """The ledger of a plan on the cluster that holds it. Raises Failed where the platform cannot hold one."""
+    kafka = cast("Kafka", session.client(WIRE))
+    return TopicStore(kafka, str(ledger.get("topic") or TOPIC))
+
+
+def read(store: Store, cluster_id: str) -> Book:
+    """What the ledger says about a cluster; an empty book where there is no ledger yet."""
+    records = ((entry.key, entry.value) for entry in store.entries()) if store.exists() else ()
+    return fold(records, cluster_id)
+
+
+def look(store: Store, cluster_id: str, estate: str) -> Keeping:
+    """The same for a plan: what cannot be read is trouble, told loudly, and deletes nothing."""
+    try:
+        there = store.exists()
+        found = read(store, cluster_id) if there else Book()
+    except Failed as error:
+        return Keeping(estate, Book(), f"the ledger {store.name} cannot be read: {error.message}")
+    trouble = found.trouble(estate) if there else ""
+    return Keeping(
+        estate, found, trouble and f"the ledger {store.name} is no proof: {trouble}", there
+    )
+
+
+@contextmanager
+def ledger_session(
+    ledger: Body, session: Session, known: Mapping[str, Body], options: Options
+) -> Iterator[Session]:
+    """The session of the cluster that holds the ledger: this one, unless another is named."""
+    other = str(ledger.get("cluster") or "")
+    if other in ("", session.cluster):
+        yield session
+        return
+    spec = known.get(other, cast("Body", ledger.get("spec") or {}))
+    platform = platforms_registry.load(str(spec["platform"]))
+    with closing(login(platform, Target(other, spec, options.root, options.timeout))) as found:
+        yield found
+
+
+@dataclass
+class Keeper:
+    """One cluster's ledger under the lock. Every write goes through `held`, so none of them survives a fence.
+
+    `counts`: the count over our records may be written. Not over damaged ones: that would hide the damage, and only
+    `kstate adopt` may say that what is there now is right.
+    """
+
+    held: Held
+    cluster_id: str
+    estate: str
+    book: Book
+    about: Mapping[str, Any]
+    stamp: Owned
+    counts: bool
+    open: dict[str, Body | None] = field(default_factory=dict)
+
+    def begin(self, live: State, plan: Plan) -> None:
+        """Settle what a killed apply left, bring records up to date, and say in the journal what starts."""
+        mine = claimed(self.book, self.estate, live)
+        new = [at for at in mine.own if at not in self.book.own]
+        self.book = mine
+        records = [pages.own(self.cluster_id, *at, mine.own[at]) for at in new]
+        records += [self._up_to_date(record) for record in plan.records]
+        self._write([*records, self._intent()], journal.BEGIN, {"plan": plan.digest, **self.about})
+
+    def _up_to_date(self, record: Bookkeeping) -> Record:
+        at = (record.key.kind, record.key.name)
+        if record.protect is None:
+            self.book.own.pop(at, None)
+        elif at in self.book.own:
+            old = self.book.own[at]
+            self.book.own[at] = Owned(**{**_fields(old), "protect": record.protect})
+        return pages.own(self.cluster_id, *at, self.book.own.get(at))
+
+    def intend(self, batch: Sequence[Change]) -> None:
+        """Before a batch is sent. Raises Busy when the lock is not safely ours any more."""
+        if not self.held.valid():
+            self.held.write()
+        self.open.update({f"{c.key.kind}/{c.key.name}": c.after for c in batch})
+        keys = [str(change.key) for change in batch]
+        self._write([self._intent()], journal.INTENT, {"changes": keys})
+
+    def record(
+        self, changes: Sequence[Change], outcomes: Sequence[Outcome], protected: frozenset[Key]
+    ) -> None:
+        """After a wave was read back: what is done is ours, or nobody's; what is unknown stays intended."""
+        ended = {outcome.key: outcome for outcome in outcomes}
+        records = []
+        for change in changes:
+            outcome = ended[change.key]
+            if outcome.status is Status.DONE:
+                records.append(self._done(change, change.key in protected))
+            if outcome.status is not Status.UNKNOWN:
+                self.open.pop(f"{change.key.kind}/{change.key.name}", None)
+        told = [{"key": str(o.key), "status": str(o.status), "words": o.words} for o in outcomes]
+        self._write([*records, self._intent()], journal.OUTCOME, {"outcomes": told})
+
+    def _done(self, change: Change, protect: bool) -> Record:
+        at = (change.key.kind, change.key.name)
+        stamp = Owned(**{**_fields(self.stamp), "protect": protect})
+        owned = after(change, self.book.own.get(at), stamp)
+        if owned is None:
+            self.book.own.pop(at, None)
+        else:
+            self.book.own[at] = owned
+        return pages.own(self.cluster_id, *at, owned)
+
+    def end(self, plan: Plan, seal: str, *, complete: bool) -> None:
+        """The last word of an apply. A saved plan that is complete is used up."""
+        used = [pages.used(self.cluster_id, seal, plan.expires)] if complete and seal else []
+        over = [s for s, expires in self.book.used.items() if expires < self.stamp.at]
+        gone = [pages.used(self.cluster_id, seal, None) for seal in over]
+        self._write([*used, *gone], journal.END, {"complete": complete})
+
+    def _intent(self) -> Record:
+        wanted = Intent(self.stamp.apply, self.stamp.at, dict(self.open)) if self.open else None
+        return pages.intent(self.cluster_id, self.estate, wanted)
+
+    def _write(self, records: Sequence[Record], kind: str, body: Mapping[str, Any]) -> None:
+        """Records, the count over them, and the journal's next link: all of it or nothing."""
+        told = {"apply": self.stamp.apply, "at": self.stamp.at, "estate": self.estate, **body}
+        value, end = journal.link(self.book.tip, self.cluster_id, kind, told)
+        mine = self.book.owned_by(self.estate)
+        head = [pages.head(self.cluster_id, self.estate, mine)] if self.counts else []
+        self.held.write([*records, *head, pages.tip(self.cluster_id, end)], [value])
+        self.book.tip = end
+
+
+def _fields(owned: Owned) -> dict[str, Any]:
+    return {name: getattr(owned, name) for name in Owned.__dataclass_fields__}
+
+
+def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:
+    """Raises Stale when somebody else's apply changed whose the plan's resources are."""
+    for change in plan.changes:
+        if change.key.cluster != cluster:
+            continue
+        owned = keeping.book.own.get((change.key.kind, change.key.name))
+        if owned is not None and owned.estate != keeping.estate:
+            raise Stale(f"{change.key}: estate {owned.estate} owns it by now")
+        pruned = any(risk.code in ("KS231", "KS232") for risk in change.risks)
+        if pruned and (owned is None or keeping.trouble):
+            raise Stale(
+                f"{change.key}: {keeping.trouble or 'the ledger no longer says it is ours'}"
+            )
+
+
+def check_unused(seal: str, found: Book) -> None:
+    """Raises Stale for a saved plan that was carried out before."""
+    if seal and seal in found.used:
+        raise Stale(
+            "this plan was applied before, completely", hint="Make a new one with `kstate plan`."
+        )
+
+
+def names(intents: Iterable[str], kind: str) -> frozenset[str]:
+    """The names of one kind among the keys of an intent."""
+    split = (at.partition("/") for at in intents)
+    return frozenset(name for found, _, name in split if found == kind)
