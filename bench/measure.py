@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from bench.samples import Sample
@@ -78,8 +80,17 @@ def take_turns(
     return taken
 
 
+@cache
+def _compiled() -> str:
+    """A folder for compiled modules, filled while warming up: whether the tree has some already is chance."""
+    folder = tempfile.TemporaryDirectory(prefix="kstate-bench-compiled-")
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
 def _environment() -> dict[str, str]:
     """Ours, without what makes kstate or Python behave in another way than at home."""
     left_out = ("GITHUB_", "KSTATE_", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    cache = {"PYTHONPYCACHEPREFIX": _compiled()}
+    return {**kept, **cache, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}

@@ -15,6 +15,11 @@ A_FILE = 100
 BINDINGS = 8
 CLUSTER = """\
 apiVersion: kstate/v1
+kind: Estate
+metadata: {name: bench}
+spec: {}
+---
+apiVersion: kstate/v1
 kind: Cluster
 metadata: {name: bench}
 spec:

@@ -14,7 +14,6 @@ from reconciler.cli.common import ClusterOption, OnlyOption, TimeoutOption, Valu
 if TYPE_CHECKING:
     import threading
 
-    from reconciler.core.plan import Plan
     from reconciler.core.result import Result
     from reconciler.core.risk import Approval, Gate
     from reconciler.engine.clusters import Options
@@ -111,7 +110,7 @@ def _saved(path: str, settings: Options, values: str | None) -> Planned:
 
 
 def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish: _Wish) -> int:
-    from reconciler.cli.common import show_plan
+    from reconciler.cli.common import consent, show_plan
     from reconciler.cli.console import tell
     from reconciler.engine.applying import check_expected, check_fresh, stands_in_the_way
 
@@ -129,7 +128,7 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
     if not plan.changes and not plan.records:
         return 0
     if plan.changes and not wish.agreed:
-        _ask(plan)
+        consent(f"Apply {len(plan.changes):,} changes?", interactive=sys.stdin.isatty())
     return _write(made, settings, wish.form)
 
 
@@ -143,22 +142,6 @@ def _refuse(gate: Gate) -> int:
         tell(f"  {gated.risk.code} {visible(what + gated.risk.message)}")
         tell(f"    {way_out(gated.risk, gated.key)}")
     return 3
-
-
-def _ask(plan: Plan) -> None:
-    """Only the word `yes` is consent. Raises BadUsage where nobody can be asked."""
-    from reconciler.errors import BadUsage, Blocked
-
-    if not sys.stdin.isatty():
-        raise BadUsage(
-            "nobody is here to say yes",
-            hint="Give --yes, or apply a saved plan: kstate plan --out plan.json, kstate apply plan.json",
-        )
-    answer = typer.prompt(
-        f"Apply {len(plan.changes):,} changes? Only `yes` does", default="no", err=True
-    )
-    if answer.strip() != "yes":
-        raise Blocked("nothing was written: the answer was not `yes`")
 
 
 def _write(made: Planned, settings: Options, form: str) -> int:

@@ -122,6 +122,19 @@ def commit_of(folder: str) -> str:
     return found.stdout.strip() if found.returncode == 0 else ""
 
 
+def consent(question: str, *, interactive: bool) -> None:
+    """Only the word `yes` is consent. Raises BadUsage where nobody can be asked, Blocked for any other answer."""
+    from reconciler.errors import BadUsage, Blocked
+
+    if not interactive:
+        raise BadUsage(
+            "nobody is here to say yes", hint="Give --yes, or for an apply a saved plan."
+        )
+    answer = typer.prompt(f"{question} Only `yes` does it", default="no", err=True)
+    if answer.strip() != "yes":
+        raise Blocked("nothing was written: the answer was not `yes`")
+
+
 def show_plan(plan: Plan, form: str) -> None:
     """The plan on stdout in one of the forms."""
     import sys

@@ -42,10 +42,11 @@ def explain(
 
 def codes() -> dict[str, Code]:
     """Every code there is, kinds' own included, in order."""
+    from reconciler.core.ownership import CODES as OWNERSHIP
     from reconciler.core.risk import CODES
     from reconciler.kinds.registry import load
 
-    found = [*CODES, *(code for kind in load().values() for code in kind.codes)]
+    found = [*CODES, *OWNERSHIP, *(code for kind in load().values() for code in kind.codes)]
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 

@@ -12,7 +12,19 @@ from typer.exceptions import TyperException
 from reconciler import __version__
 
 # One module a verb beside this file. Only typer is imported up here, so that --help costs nothing else.
-VERBS = ("validate", "plan", "apply", "show", "explain", "doctor", "sandbox")
+VERBS = (
+    "validate",
+    "plan",
+    "apply",
+    "show",
+    "explain",
+    "adopt",
+    "release",
+    "history",
+    "unlock",
+    "doctor",
+    "sandbox",
+)
 USAGE = 64
 FAILED = 1
 INTERRUPTED = 130

@@ -59,14 +59,14 @@ class Tip:
 
 @dataclass
 class Book:
-    """What the log says about one cluster. `damage` is empty exactly when all of it can be believed."""
+    """What the log says about one cluster. `damage` says by key which records cannot be read, and why."""
 
     own: dict[tuple[str, str], Owned] = field(default_factory=dict)
     heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     tip: Tip = Tip()
-    damage: list[str] = field(default_factory=list)
+    damage: dict[str, str] = field(default_factory=dict)
 
     def owned_by(self, estate: str) -> dict[tuple[str, str], Owned]:
         """What this estate owns, by kind and name."""
@@ -86,7 +86,8 @@ class Book:
     def trouble(self, estate: str) -> str:
         """Why nothing may be deleted on the word of this book; empty when it can be believed."""
         if self.damage:
-            return "; ".join(self.damage[:3])
+            first = [f"{key} is {why}" for key, why in list(self.damage.items())[:3]]
+            return "; ".join(first)
         owned = self.owned_by(estate)
         if estate not in self.heads:
             return f"it has no record of estate {estate}: either this is its first apply here, or it was lost"
@@ -115,11 +116,11 @@ def _take(book: Book, kind: str, name: str, key: str, value: bytes) -> None:
     try:
         body = json.loads(value)
         if body["v"] != VERSION:
-            book.damage.append(f"{key}: written by another version of kstate ({body['v']})")
+            book.damage[key] = f"written by another version of kstate ({body['v']})"
             return
         _READERS[kind](book, name, body)
     except (KeyError, TypeError, ValueError, AttributeError):
-        book.damage.append(f"{key}: not readable")
+        book.damage[key] = "not readable"
 
 
 def _read_own(book: Book, name: str, body: Any) -> None:

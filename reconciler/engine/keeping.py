@@ -139,6 +139,10 @@ class Keeper:
         gone = [pages.used(self.cluster_id, seal, None) for seal in over]
         self._write([*used, *gone], journal.END, {"complete": complete})
 
+    def note(self, records: Sequence[Record], kind: str, body: Mapping[str, Any]) -> None:
+        """Records that come with no write to any resource, and why."""
+        self._write(records, kind, {**self.about, **body})
+
     def _intent(self) -> Record:
         wanted = Intent(self.stamp.apply, self.stamp.at, dict(self.open)) if self.open else None
         return pages.intent(self.cluster_id, self.estate, wanted)

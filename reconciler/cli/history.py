@@ -1,0 +1,58 @@
+"""`kstate history`: who applied what, when, from which commit; and whether that record is whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.common import ClusterOption, SpecArgument, TimeoutOption, ValuesOption
+
+if TYPE_CHECKING:
+    from reconciler.engine.custody import History
+
+FORMATS = ("text", "json")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(history)
+
+
+def history(
+    spec: SpecArgument = ".",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check that no record is missing or changed.")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
+    cluster: ClusterOption = None,
+    values: ValuesOption = None,
+    timeout: TimeoutOption = "10s",
+) -> None:
+    """Who applied what."""
+    import json
+
+    from reconciler.cli.common import check_format, options, read_spec, tell_failures
+    from reconciler.cli.console import clear_progress, out, tell
+    from reconciler.engine.custody import history as read
+    from reconciler.reports import ledger
+
+    check_format(form, FORMATS)
+    found, failures = read(
+        read_spec(spec, values), options(clusters=cluster, timeout=timeout, folder=spec)
+    )
+    clear_progress()
+    for name, one in sorted(found.items()):
+        out(
+            ledger.text(name, one.links)
+            if form == "text"
+            else json.dumps(ledger.data(name, one.links)) + "\n"
+        )
+        for problem in one.problems if verify else ():
+            tell(f"cluster {name}: {problem}")
+        if verify and not one.problems:
+            tell(f"cluster {name}: the chain of {len(one.links):,} records is whole")
+    raise typer.Exit(tell_failures(failures) or _broken(found, verify=verify))
+
+
+def _broken(found: dict[str, History], *, verify: bool) -> int:
+    return int(verify and any(one.problems for one in found.values()))

@@ -1,0 +1,53 @@
+"""The journal of a cluster in, the applies that made it out: as text, or as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from reconciler.core.journal import Link
+from reconciler.reports.words import visible
+
+
+def text(cluster: str, links: Sequence[Link]) -> str:
+    """One paragraph an apply: when, who, commit, plan, and what became of each change."""
+    lines = [f"cluster {visible(cluster)}"]
+    if not links:
+        lines.append("  nothing was applied yet")
+    for apply, own in _by_apply(links).items():
+        lines += _paragraph(apply, own)
+    return "\n".join(lines) + "\n"
+
+
+def _by_apply(links: Iterable[Link]) -> dict[str, list[Link]]:
+    found: dict[str, list[Link]] = {}
+    for link in links:
+        found.setdefault(str(link.body.get("apply", "")), []).append(link)
+    return found
+
+
+def _paragraph(apply: str, links: Sequence[Link]) -> Iterator[str]:
+    first, last = links[0], links[-1]
+    what = first.kind if first.kind in ("adopt", "release") else "apply"
+    yield f"  {first.body.get('at', '')}  {what} {visible(apply[:8])}  by {visible(str(first.body.get('who', '')))}"
+    for name in ("commit", "plan", "approved"):
+        if first.body.get(name):
+            yield f"      {name}: {visible(str(first.body[name]))}"
+    for link in links:
+        for key in link.body.get("changes", ()) if what != "apply" else ():
+            yield f"      {what}: {visible(str(key))}"
+        for outcome in link.body.get("outcomes", ()):
+            words = f": {outcome['words']}" if outcome.get("words") else ""
+            yield f"      {outcome['status']}  {visible(outcome['key'] + words)}"
+    if what == "apply" and last.kind != "end":
+        yield "      it never said that it ended: it was killed, or still runs"
+
+
+def data(cluster: str, links: Iterable[Link]) -> dict[str, Any]:
+    """Every record as it is."""
+    return {
+        "cluster": cluster,
+        "records": [
+            {"seq": link.seq, "kind": link.kind, "hash": link.hash, **link.body} for link in links
+        ],
+    }
