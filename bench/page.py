@@ -41,9 +41,11 @@ The floors are programs in `bench/floors/`, and check nothing that they need not
 - **bare calls**: create in batches (500 topics, 2,000 bindings) and wait until all of it can be read.
 - **libyaml alone**: the same files into plain data, nothing checked.
 
-kstate reads and checks the spec, proves its login and the cluster's id, and looks at every answer; `apply` plans
-first, and lets the broker vet what it is about to do. A spec without ACLs does not read the cluster's; the floors
-always do. Topics have {overrides} overrides each.
+kstate does more than the floors: it reads and checks the spec, proves its login and the cluster's id, and looks at
+every answer. `plan` reads the ledger of what kstate owns as well. `apply` plans first, lets the broker vet what it is
+about to do, takes the lock, and writes ledger and journal around each batch; the broker is emptied before every run, so
+each of them is a first apply, which makes the ledger's topics too. A spec without ACLs does not read the cluster's; the
+floors always do. Topics have {overrides} overrides each.
 
 `bench/history.jsonl` has one line of ratios for every run; `python -m bench --compare` measures again, and says what
 became slower.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -13,12 +13,18 @@ from bench.samples import Traffic
 
 # Kafka's protocol guide, "API keys"; what is not here shows as its number.
 NAMES = {
+    0: "Produce",
+    1: "Fetch",
+    2: "ListOffsets",
     3: "Metadata",
     10: "FindCoordinator",
     17: "SaslHandshake",
     18: "ApiVersions",
     19: "CreateTopics",
     20: "DeleteTopics",
+    22: "InitProducerId",
+    24: "AddPartitionsToTxn",
+    26: "EndTxn",
     29: "DescribeAcls",
     30: "CreateAcls",
     32: "DescribeConfigs",
@@ -60,14 +66,21 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 broker = socket.create_connection(("127.0.0.1", self.upstream))
-                _thread(self._forth, client, broker)
-                _thread(self._back, broker, client)
+                _thread(self._pass_on, client, broker)
 
     def close(self) -> None:
         # A blocked accept() only notices a shutdown, not a close.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def _pass_on(self, client: socket.socket, broker: socket.socket) -> None:
+        with client, broker:
+            forth = _thread(self._forth, client, broker)
+            self._back(broker, client)
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)  # wakes the other direction, which may be reading
+            forth.join()
 
     def _forth(self, client: socket.socket, broker: socket.socket) -> None:
         with suppress(OSError), client.makefile("rb") as stream:
@@ -76,7 +89,8 @@ class Proxy:
                     self._requests[name(frame)] += 1
                     self._sent += len(frame)
                 broker.sendall(frame)
-        _end(broker)
+        with suppress(OSError):
+            broker.shutdown(socket.SHUT_WR)  # answers may still be on their way
 
     def _back(self, broker: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
@@ -84,7 +98,6 @@ class Proxy:
                 with self._lock:
                     self._received += len(data)
                 client.sendall(data)
-        _end(client)
 
 
 def frames(stream: BinaryIO) -> Iterator[bytes]:
@@ -103,13 +116,10 @@ def name(frame: bytes) -> str:
     return NAMES.get(key, f"api {key}")
 
 
-def _end(other: socket.socket) -> None:
-    with suppress(OSError):
-        other.shutdown(socket.SHUT_RDWR)
-
-
-def _thread(act: object, *arguments: object) -> None:
-    threading.Thread(target=act, args=arguments, daemon=True).start()  # type: ignore[arg-type]
+def _thread(act: Callable[..., None], *arguments: socket.socket) -> threading.Thread:
+    thread = threading.Thread(target=act, args=arguments, daemon=True)
+    thread.start()
+    return thread
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from pathlib import Path
 
 from bench import specs
 from bench.cluster import Bench
-from bench.measure import Contender, floor, kstate, run, take_turns
+from bench.measure import ROOT, Contender, floor, kstate, run, take_turns
 from bench.samples import Contest, Traffic
 
 HERE = "BENCH_BOOTSTRAP"
@@ -135,11 +137,6 @@ def _counted(bench: Bench, contenders: Sequence[Contender]) -> Mapping[str, Traf
 
 def heavy_imports() -> tuple[str, ...]:
     """Those of HEAVY that `kstate --help` imports."""
-    import subprocess
-    import sys
-
-    from bench.measure import ROOT
-
     program = (
         "import sys, os; from reconciler.cli.main import run; run(['--help']);"
         f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
