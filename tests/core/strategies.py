@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from reconciler.core.model import Change, Edit, Key, Kind, Owner, Resource, Risk
+from reconciler.core.plan import ClusterPlan, Plan
 
 names = st.sampled_from(["a", "b", "c.d", "c_d", "orders.placed.v1", "ü|%"])
 clusters = st.sampled_from(["eu", "us"])
@@ -50,6 +51,20 @@ changes = st.builds(
     st.dictionaries(st.just("topic_id"), st.sampled_from(["x", "y"])),
     st.lists(st.sampled_from(["a.yaml:1", "b.yaml:2"]), max_size=2).map(tuple),
     st.sampled_from(list(Owner)),
+)
+
+CLUSTERS = (ClusterPlan("eu", "id-eu", {"platform": "apache"}), ClusterPlan("us", "id-us", {}))
+plans = st.builds(
+    Plan,
+    clusters=st.just(CLUSTERS),
+    waves=st.lists(st.lists(changes, min_size=1, max_size=3).map(tuple), max_size=3).map(tuple),
+    created=st.just("2026-11-23T10:00:00Z"),
+    expires=st.just("2026-11-24T10:00:00Z"),
+    kstate=st.just("0.1.0"),
+    estate=st.sampled_from(["", "acme"]),
+    unchanged=st.integers(0, 9),
+    unmanaged=st.just(("eu/topic/x",)),
+    partial=st.booleans(),
 )
 
 

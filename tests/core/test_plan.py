@@ -12,21 +12,8 @@ from hypothesis import strategies as st
 from reconciler.core.model import Change, Key, Risk
 from reconciler.core.plan import ClusterPlan, Plan, cluster_digest, parse, render, sha256
 from reconciler.errors import Stale
-from tests.core.strategies import changes
+from tests.core.strategies import CLUSTERS, plans
 
-CLUSTERS = (ClusterPlan("eu", "id-eu", {"platform": "apache"}), ClusterPlan("us", "id-us", {}))
-plans = st.builds(
-    Plan,
-    clusters=st.just(CLUSTERS),
-    waves=st.lists(st.lists(changes, min_size=1, max_size=3).map(tuple), max_size=3).map(tuple),
-    created=st.just("2026-11-23T10:00:00Z"),
-    expires=st.just("2026-11-24T10:00:00Z"),
-    kstate=st.just("0.1.0"),
-    estate=st.sampled_from(["", "acme"]),
-    unchanged=st.integers(0, 9),
-    unmanaged=st.just(("eu/topic/x",)),
-    partial=st.booleans(),
-)
 EXAMPLE = Plan(
     clusters=CLUSTERS,
     waves=((Change(Key("eu", "topic", "t"), None, {"partitions": 3}),),),
