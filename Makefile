@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo examples test lint bench clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml
@@ -14,7 +14,10 @@ $(READY): pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	@$(BIN)/python demo/demo.py
+	@$(BIN)/python -m demo.demo
+
+examples: $(READY)
+	@$(BIN)/python -m demo.examples
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AclOperation, AdminClient, DescribeClusterResult
 
 from reconciler.clients.lean import Lean, why_not
+from reconciler.clients.refusal import explain, hopeless, unusable
 from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
 
 # The request went out, or may have, and nothing came back: only reading back tells what happened.
@@ -34,7 +35,6 @@ DENIED = frozenset(
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     }
 )
-HOPELESS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 
 
 class _Silent(logging.Handler):
@@ -90,7 +90,7 @@ def login(name: str, bootstrap: str, properties: Mapping[str, str], timeout: flo
         return Kafka(
             admin, bootstrap, properties, timeout, str(answer.cluster_id), nodes, _rights(answer)
         )
-    raise _no_login(name, bootstrap, seen, timeout)
+    raise explain(name, {**properties, "bootstrap.servers": bootstrap}, seen, timeout)
 
 
 def _rights(answer: DescribeClusterResult) -> frozenset[AclOperation] | None:
@@ -102,6 +102,8 @@ def _rights(answer: DescribeClusterResult) -> frozenset[AclOperation] | None:
 def _client(
     name: str, bootstrap: str, properties: Mapping[str, str], seen: list[KafkaError]
 ) -> AdminClient:
+    if why := unusable(properties):
+        raise LoginFailed(f"cluster {name}: {why}")
     settings: dict[str, Any] = {
         "client.id": "kstate",
         "socket.connection.setup.timeout.ms": 5000,
@@ -127,36 +129,12 @@ def _describe(
         )
         while not asked.done():
             admin.poll(0.02)
-            if any(_hopeless(error) for error in seen):
+            if any(hopeless(error) for error in seen):
                 return None
         if asked.exception() is None:
             found: DescribeClusterResult = asked.result()
             return found
     return None
-
-
-def _hopeless(error: KafkaError) -> bool:
-    return error.code() in HOPELESS or "alert" in error.str()
-
-
-def _no_login(name: str, bootstrap: str, seen: list[KafkaError], timeout: float) -> Failed:
-    for error in seen:
-        if error.code() == KafkaError._AUTHENTICATION:
-            return LoginFailed(
-                f"cluster {name}: authentication failed at {bootstrap}: {error.str()}",
-                hint="Check user, password and mechanism under `kafka:` in the Cluster document.",
-            )
-        if _hopeless(error):
-            return LoginFailed(
-                f"cluster {name}: TLS failed at {bootstrap}: {error.str()}",
-                hint="Check `ssl.ca.location` and the client certificate in the Cluster document.",
-            )
-    telling = [e for e in seen if e.code() != KafkaError._ALL_BROKERS_DOWN] or seen
-    why = telling[0].str() if telling else "no answer"
-    return Unreachable(
-        f"cluster {name}: cannot reach {bootstrap} within {timeout:g} s: {why}",
-        hint="Is the address right, and is the broker up? `kstate doctor` looks closer.",
-    )
 
 
 def reason(error: BaseException) -> str:
