@@ -37,33 +37,41 @@ class Evidence:
     groups: dict[str, int] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    # By partition: first offset, end offset, and bytes on the disk of its largest replica.
+    starts: dict[TopicPartition, int] = field(default_factory=dict)
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+    on_disk: dict[int, int] = field(default_factory=dict)
+
+
+def held(kafka: Kafka, partitions: Mapping[str, int]) -> dict[str, Evidence]:
+    """What each topic holds; who reads it is not asked."""
+    found = {name: Evidence() for name in partitions}
+    _offsets(kafka, partitions, found)
+    _sizes(kafka, found)
+    return found
 
 
 def gather(kafka: Kafka, partitions: Mapping[str, int]) -> dict[str, Evidence]:
     """Evidence of each topic; `partitions` says how many it has."""
-    found = {name: Evidence() for name in partitions}
-    latest = _offsets(kafka, partitions, found)
-    _sizes(kafka, found)
-    _groups(kafka, found, latest)
+    found = held(kafka, partitions)
+    _groups(kafka, found, {tp: end for own in found.values() for tp, end in own.ends.items()})
     return found
 
 
-def _offsets(
-    kafka: Kafka, partitions: Mapping[str, int], found: Mapping[str, Evidence]
-) -> dict[TopicPartition, int]:
+def _offsets(kafka: Kafka, partitions: Mapping[str, int], found: Mapping[str, Evidence]) -> None:
     wanted = [TopicPartition(name, p) for name, count in partitions.items() for p in range(count)]
-    earliest = _ask(kafka, wanted, _spec("earliest"), found)
-    latest = _ask(kafka, wanted, _spec("latest"), found)
-    newest = _ask(kafka, wanted, _spec("max_timestamp"), found)
+    earliest = ask(kafka, wanted, _spec("earliest"), found)
+    latest = ask(kafka, wanted, _spec("latest"), found)
+    newest = ask(kafka, wanted, _spec("max_timestamp"), found)
     for partition in wanted:
         own = found[partition.topic]
         first, end = earliest.get(partition), latest.get(partition)
         if first is not None and end is not None:
             own.records += max(end.offset - first.offset, 0)
+            own.starts[partition], own.ends[partition] = first.offset, end.offset
         if (last := newest.get(partition)) is not None and last.timestamp > 0:
             when = datetime.fromtimestamp(last.timestamp / 1000, UTC)
             own.last_write = max(own.last_write, when.isoformat(timespec="seconds"))
-    return {partition: result.offset for partition, result in latest.items()}
 
 
 def _spec(which: str) -> OffsetSpec:
@@ -71,12 +79,13 @@ def _spec(which: str) -> OffsetSpec:
     return made
 
 
-def _ask(
+def ask(
     kafka: Kafka,
     wanted: Sequence[TopicPartition],
     spec: OffsetSpec,
     found: Mapping[str, Evidence],
 ) -> dict[TopicPartition, Any]:
+    """ListOffsets of each partition; what was refused is hidden evidence of its topic."""
     answers: dict[TopicPartition, Any] = {}
     for batch in batches(wanted, PARTITIONS):
         asked = kafka.admin.list_offsets(
@@ -106,9 +115,9 @@ def _sizes(kafka: Kafka, found: Mapping[str, Evidence]) -> None:
         sizes = kafka.lean.log_dirs(sorted(found))
     except (Failed, LostAnswer):
         return
-    for name, size in sizes.items():
-        if name in found:
-            found[name].bytes = size
+    for name in sizes.keys() & found.keys():
+        found[name].bytes = sum(sum(replicas) for replicas in sizes[name].values())
+        found[name].on_disk = {p: max(replicas) for p, replicas in sizes[name].items()}
 
 
 def _groups(
@@ -141,11 +150,12 @@ def _members(kafka: Kafka, ids: Sequence[str], found: Mapping[str, Evidence]) ->
                 for name in found:
                     _hide(found, name, f"group {group}: {reason(got)}")
                 continue
-            for topic in sorted(_read_by(got.members) & found.keys()):
+            for topic in sorted(read_by(got.members) & found.keys()):
                 found[topic].active.append(group)
 
 
-def _read_by(members: Iterable[Any]) -> set[str]:
+def read_by(members: Iterable[Any]) -> set[str]:
+    """The topics that members of a group have partitions of."""
     return {p.topic for m in members if m.assignment for p in m.assignment.topic_partitions}
 
 

@@ -35,6 +35,8 @@ DENIED = frozenset(
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     }
 )
+# What an authorizer is asked for (Kafka documentation, "Authorization primitives", by protocol).
+NEEDS = {"DescribeTopics": "Describe", "DescribeConfigs": "DescribeConfigs"}
 
 
 class _Silent(logging.Handler):
@@ -67,6 +69,15 @@ class Kafka:
         if reason := why_not(self.properties):
             raise Failed(reason)
         return Lean(self.bootstrap, self.properties, self.timeout)
+
+    @property
+    def principal(self) -> str:
+        """Who we are to the authorizer, as far as the login tells: empty for certificates, tokens and Kerberos."""
+        protocol = self.properties.get("security.protocol", "PLAINTEXT").upper()
+        if protocol == "PLAINTEXT":
+            return "User:ANONYMOUS"
+        name = self.properties.get("sasl.username", "")
+        return f"User:{name}" if name and protocol.startswith("SASL") else ""
 
     @property
     def has_lean(self) -> bool:
@@ -167,8 +178,20 @@ def refused(what: str, error: BaseException) -> Failed:
     """A failed read as an error that names the operation and keeps the server's words."""
     if code(error) in LOST:
         return Unreachable(f"{what}: {reason(error)}")
-    hint = "`kstate doctor` prints the rights this login needs." if code(error) in DENIED else ""
-    return ServerRefused(f"{what}: {reason(error)}", hint=hint)
+    return ServerRefused(f"{what}: {reason(error)}", hint=_grant(what, error))
+
+
+def _grant(what: str, error: BaseException) -> str:
+    """The missing right as a command, from `REQUEST on topic NAME`."""
+    request, _, resource = what.partition(" on ")
+    if code(error) not in DENIED or request not in NEEDS:
+        return (
+            "`kstate doctor` prints the rights this login needs." if code(error) in DENIED else ""
+        )
+    kind, _, name = resource.partition(" ")
+    place = f"--topic {name}" if kind == "topic" else "--cluster"
+    who = "kafka-acls --add --allow-principal User:THIS_LOGIN"
+    return f"grant it: {who} --operation {NEEDS[request]} {place}"
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -66,17 +66,19 @@ class Lean:
         except self._failure as error:
             raise LostAnswer(f"{type(error).__name__}: {error}") from error
 
-    def log_dirs(self, topics: list[str]) -> dict[str, int]:
-        """Bytes on disk by topic, all replicas together; a topic without an answer is left out."""
+    def log_dirs(self, topics: list[str]) -> dict[str, dict[int, list[int]]]:
+        """Bytes on disk of every replica, by topic and partition; a topic without an answer is left out."""
         try:
             brokers = self._client.describe_log_dirs(topics)
         except self._failure as error:
             raise LostAnswer(f"{type(error).__name__}: {error}") from error
-        sizes: dict[str, int] = {}
+        sizes: dict[str, dict[int, list[int]]] = {}
         for directory in (found for broker in brokers for found in broker["log_dirs"]):
             for topic in directory["topics"]:
-                total = sum(partition["partition_size"] for partition in topic["partitions"])
-                sizes[topic["name"]] = sizes.get(topic["name"], 0) + total
+                own = sizes.setdefault(topic["name"], {})
+                for partition in topic["partitions"]:
+                    replicas = own.setdefault(partition["partition_index"], [])
+                    replicas.append(partition["partition_size"])
         return sizes
 
     def close(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 
 from confluent_kafka import KafkaError
 
@@ -20,10 +20,12 @@ VERIFY = "enable.ssl.certificate.verification"
 LOOK = 3.0
 # OpenSSL's words (x509_txt.c) or Python's about a host name, and what to do.
 ADVICE = (
-    ("expired", "Renew the broker's certificate, or the authority's that signed it."),
+    ("expired", "Renew the broker's certificate, or that of the authority above it."),
     ("not yet valid", "Are the clocks right, here and where it was made?"),
     ("not valid for", "Connect by a name that the broker's certificate has."),
 )
+# RFC 8446, section 6.2, as OpenSSL words it; Java answers an untrusted or expired certificate with any of them.
+REFUSES_US = ("certificate", "unknown ca", "handshake failure", "access denied")
 TRUST = "`ssl.ca.location` must hold the authority that signed the broker's certificate."
 
 
@@ -38,8 +40,8 @@ def unusable(properties: Mapping[str, str]) -> str:
         return f"`{VERIFY}` is {properties[VERIFY]}: kstate talks to no broker it cannot verify"
     for name in FILES:
         path = properties.get(name, "probe")  # librdkafka's word for "look in the usual places"
-        if path != "probe" and not Path(path).exists():
-            return f"`{name}`: there is no {path}"
+        if path != "probe" and not os.access(path, os.R_OK):
+            return f"`{name}`: cannot read {path}"
     return ""
 
 
@@ -69,13 +71,14 @@ def _protocol(settings: Mapping[str, str], why: str) -> str:
     """A listener of another protocol just breaks off, or stays silent."""
     protocol = settings.get("security.protocol", "plaintext").upper()
     if why == "no answer" or "PLAINTEXT broker" in why:
-        return f" Or is this listener not a {protocol} one (`security.protocol`)?"
+        return f" Or does it speak another protocol there than {protocol} (`security.protocol`)?"
     return ""
 
 
 def _tls(settings: Mapping[str, str], words: str) -> tuple[str, str]:
     if " alert " in words:
-        return _client_refused(settings, words)
+        about_us = any(word in words for word in REFUSES_US)
+        return _client_refused(settings, words) if about_us else (words, "")
     why = _verdict(settings)
     if not why:
         return words, TRUST

@@ -259,12 +259,16 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a risk code means, for `kstate explain` and the docs. `undo` says whether it can be undone."""
+    """What a risk code means, for `kstate explain` and the docs. `undo` says whether it can be undone.
+
+    `destroys`: data goes, so what is protected is protected from it.
+    """
 
     code: str
     title: str
     text: str
     undo: str = ""
+    destroys: bool = False
 
 
 @dataclass(frozen=True, slots=True)

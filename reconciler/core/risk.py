@@ -17,8 +17,9 @@ CODES = (
     Code(
         "KS902",
         "Protected",
-        "The document says `metadata.protect: true`, so kstate never deletes the resource. Remove the"
-        " protection in a change of its own first; that change shows what it opens the door to.",
+        "The document says `metadata.protect: true`, or said so when it was last applied, so kstate neither deletes the"
+        " resource nor does what destroys its data. Remove the protection in a change of its own first; that change"
+        " shows what it opens the door to.",
     ),
     Code(
         "KS903",
@@ -81,14 +82,26 @@ def badness(risk: Risk) -> tuple[int, str, str]:
     return worst.index(risk.level), risk.code, risk.message
 
 
-def protect(changes: Iterable[Change], protected: frozenset[Key]) -> list[Change]:
-    """Deletions of what is protected become impossible."""
+def protect(
+    changes: Iterable[Change], protected: frozenset[Key], destroying: frozenset[str] = frozenset()
+) -> list[Change]:
+    """Deletions of what is protected become impossible, and so does whatever carries a `destroying` code."""
+    words = "protected: `metadata.protect` is true"
     return [
-        with_risks(change, [Risk("KS902", "protected: `metadata.protect` is true")])
-        if change.action is Action.DELETE and change.key in protected
+        with_risks(change, [Risk("KS902", words)])
+        if change.key in protected and _destroys(change, destroying)
         else change
         for change in changes
     ]
+
+
+def _destroys(change: Change, destroying: frozenset[str]) -> bool:
+    return change.action is Action.DELETE or any(r.code in destroying for r in change.risks)
+
+
+def destroying(kinds: Iterable[Kind]) -> frozenset[str]:
+    """The codes that say that data goes."""
+    return frozenset(code.code for kind in kinds for code in kind.codes if code.destroys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,17 +285,20 @@ def _touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[
 
 
 def _same_evidence(session: Session, drivers: Mapping[str, Driver], todo: Sequence[Change]) -> None:
-    """What a deletion would destroy is looked at again: another class of evidence makes another plan."""
-    gone = [change for change in todo if change.action is Action.DELETE]
-    bare = [replace(c, risks=tuple(risk for risk in c.risks if not risk.evidence)) for c in gone]
-    for before, after in zip(gone, vetted(session, drivers, bare), strict=True):
+    """What a change would cost is looked at again: another class of evidence makes another plan."""
+    costly = [c for c in todo if c.action is Action.DELETE or any(r.evidence for r in c.risks)]
+    bare = [replace(c, risks=tuple(risk for risk in c.risks if not risk.evidence)) for c in costly]
+    for before, after in zip(costly, vetted(session, drivers, bare), strict=True):
         was, now = _codes(before), _codes(after)
         if was != now:
             raise Stale(
-                f"{before.key}: the plan was made with {', '.join(sorted(was))},"
-                f" but now it is {', '.join(sorted(now))}",
+                f"{before.key}: the plan was made with {_listed(was)}, but now it is {_listed(now)}",
                 hint=AGAIN,
             )
+
+
+def _listed(codes: set[str]) -> str:
+    return ", ".join(sorted(codes)) or "no danger"
 
 
 def _codes(change: Change) -> set[str]:

@@ -33,7 +33,7 @@ from reconciler.core.model import (
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
-from reconciler.core.risk import assess, protect, with_risks
+from reconciler.core.risk import assess, destroying, protect, with_risks
 from reconciler.engine.clusters import (
     Options,
     Say,
@@ -160,11 +160,9 @@ def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         worlds = {name: _world(name, session, platform, want, live) for name in kinds}
         changes = list(marked(assess(changes, kinds, worlds), keeping, pruned))
         protected = frozenset(want.protected | keeping.protected(document.name))
-        changes = protect(changes, protected)
         options.say(f"{document.name}: asking the servers about {len(changes)} changes")
-        changes = vetted(session, drivers, changes) + _select(
-            _impossible(want, platform), options.only
-        )
+        changes = protect(vetted(session, drivers, changes), protected, destroying(kinds.values()))
+        changes += _select(_impossible(want, platform), options.only)
     owned = len(keeping.book.owned_by(keeping.estate))
     bounds = cast("Body", document.spec.get("limits") or {})
     changed = {change.key for change in changes}

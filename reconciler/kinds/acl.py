@@ -10,6 +10,7 @@ from reconciler.clients import acls
 from reconciler.clients.acls import Binding
 from reconciler.clients.kafka import Kafka
 from reconciler.clients.lean import LostAnswer
+from reconciler.clients.usage import active_groups
 from reconciler.core.model import (
     Action,
     Body,
@@ -26,9 +27,8 @@ from reconciler.core.model import (
     Scope,
     Session,
     Status,
-    World,
 )
-from reconciler.core.risk import each
+from reconciler.kinds import acl_costs
 
 CLUSTER = "kafka-cluster"
 Grant = Mapping[str, object]
@@ -167,17 +167,7 @@ def decode(name: str) -> Binding:
     return Binding(*parts)
 
 
-# --- what could hurt
-
-
-def revoke_rule(change: Change, _world: World) -> Iterator[Risk]:
-    if change.action is Action.DELETE:
-        binding = decode(change.key.name)
-        what = f"{binding.operation} on {binding.resource} {binding.name}"
-        if binding.permission == "allow":
-            yield Risk("KS221", f"{binding.principal} loses {what}")
-        else:
-            yield Risk("KS222", f"{binding.principal} is no longer denied {what}")
+# --- the order inside the kind
 
 
 def tier(change: Change) -> int:
@@ -206,15 +196,18 @@ class AclDriver:
                 yield Resource(name, {})
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
-        """Kafka has no dry run for ACLs; what can be known is whether anything enforces them."""
+        """Kafka has no dry run for ACLs; what can be known is whether anything enforces them, and who uses them."""
         kafka = cast("Kafka", session.client(self.wire))
-        risks = {c.key: [r] for c in changes for r in [_strange(c)] if r}
         if changes and not acls.has_authorizer(kafka):
             none = Risk(
                 "KS921", "the cluster has no authorizer: it keeps no ACLs and enforces none"
             )
             return {change.key: [none] for change in changes}
-        return risks
+        used = _used(kafka, changes)
+        return {
+            change.key: [*_strange(change), *_own(change, kafka), *used.get(change.key, ())]
+            for change in changes
+        }
 
     def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
         kafka = cast("Kafka", session.client(self.wire))
@@ -225,12 +218,25 @@ class AclDriver:
                 yield _outcome(key, answers[binding])
 
 
-def _strange(change: Change) -> Risk | None:
+def _strange(change: Change) -> Iterator[Risk]:
     if "unknown" in decode(change.key.name)[1:6]:
-        return Risk(
+        yield Risk(
             "KS922", "a resource type or operation that this version of kstate does not know"
         )
-    return None
+
+
+def _own(change: Change, kafka: Kafka) -> Iterator[Risk]:
+    return acl_costs.own_login(decode(change.key.name), change, kafka.principal)
+
+
+def _used(kafka: Kafka, changes: Sequence[Change]) -> dict[Key, tuple[Risk]]:
+    """The risk of every revocation, by who is at work with it."""
+    revoked = {c.key: decode(c.key.name) for c in changes if c.action is Action.DELETE}
+    if not revoked:
+        return {}
+    live = list(acls.read(kafka, rare=False))
+    found = acl_costs.revocations(revoked, live, active_groups(kafka))
+    return {key: (risk,) for key, risk in found.items()}
 
 
 def _outcome(key: Key, answer: str | LostAnswer | None) -> Outcome:
@@ -242,18 +248,6 @@ def _outcome(key: Key, answer: str | LostAnswer | None) -> Outcome:
 
 
 CODES = (
-    Code(
-        "KS221",
-        "Revokes access",
-        "A principal loses an operation that it is allowed now. Clients that use it are refused from that moment on.",
-        "Grant it again.",
-    ),
-    Code(
-        "KS222",
-        "Opens access",
-        "A deny goes away, so whatever an allow grants is granted from that moment on.",
-        "Deny it again; what was done in between stays done.",
-    ),
     Code(
         "KS921",
         "The cluster has no authorizer",
@@ -279,6 +273,5 @@ KIND = Kind(
     owns="principals",
     owned_as=lambda name: decode(name).principal,
     rights={"Describe": "to see ACLs", "Alter": "to grant and revoke them"},
-    rules=(each(revoke_rule),),
-    codes=CODES,
+    codes=(*CODES, *acl_costs.CODES),
 )

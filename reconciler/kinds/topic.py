@@ -8,7 +8,7 @@ from typing import cast
 from confluent_kafka.admin import NewTopic
 
 from reconciler.clients import topics
-from reconciler.clients.evidence import Evidence, gather
+from reconciler.clients.evidence import gather
 from reconciler.clients.kafka import DENIED, LOST, Kafka, code, reason, refused
 from reconciler.core.model import (
     Action,
@@ -30,6 +30,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.risk import each
 from reconciler.core.values import canonical, lenient
+from reconciler.kinds import topic_costs
 
 INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 EXISTS = topics.EXISTS
@@ -174,7 +175,7 @@ class TopicDriver:
             yield from (Resource(name, {}) for name in sorted(listed.keys() - names - INTERNAL))
 
     def vet(self, session: Session, changes: Sequence[Change]) -> dict[Key, list[Risk]]:
-        """The broker's own opinion on what would be written, and the evidence behind what would be deleted."""
+        """The broker's own opinion on what would be written, and the evidence behind what would take data away."""
         kafka = cast("Kafka", session.client(self.wire))
         risks = _opinions(changes, lambda some, act: act(kafka, some, True))
         gone = [change for change in changes if change.action is Action.DELETE]
@@ -182,7 +183,11 @@ class TopicDriver:
             partitions = {c.key.name: cast("int", (c.before or {})["partitions"]) for c in gone}
             found = gather(kafka, partitions)
             for change in gone:
-                risks.setdefault(change.key, []).append(_deletion(found[change.key.name]))
+                risks.setdefault(change.key, []).append(
+                    topic_costs.deletion(found[change.key.name])
+                )
+        for key, costs in topic_costs.updates(kafka, changes).items():
+            risks.setdefault(key, []).extend(costs)
         return risks
 
     def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
@@ -287,32 +292,6 @@ def _outcome(key: Key, error: BaseException | None) -> Outcome:
     return Outcome(key, Status.UNKNOWN if unsure else Status.FAILED, reason(error))
 
 
-def _deletion(found: Evidence) -> Risk:
-    figures: dict[str, object] = {
-        "records": found.records,
-        "bytes": found.bytes,
-        "last_write": found.last_write or None,
-        "groups": dict(sorted(found.groups.items())),
-        "active": sorted(found.active),
-    }
-    evidence = cast("Body", figures)
-    if found.hidden:
-        return Risk("KS204", f"cannot see what would be lost: {'; '.join(found.hidden)}", evidence)
-    lagging = sorted(group for group, lag in found.groups.items() if lag)
-    if found.active or lagging:
-        readers = ", ".join(sorted({*found.active, *lagging}))
-        return Risk("KS203", f"{_held(found)}; read by {readers}", evidence)
-    if found.records:
-        return Risk("KS202", _held(found), evidence)
-    return Risk("KS201", "the topic is empty and nobody reads it", evidence)
-
-
-def _held(found: Evidence) -> str:
-    size = "" if found.bytes is None else f", {found.bytes:,} bytes on disk"
-    last = f", last written {found.last_write}" if found.last_write else ""
-    return f"up to {found.records:,} records{size}{last}"
-
-
 CODES = (
     Code(
         "KS111",
@@ -327,33 +306,6 @@ CODES = (
         "Names collide in metrics",
         "Kafka replaces `.` by `_` in the names of its metrics, so `a.b` and `a_b` would be counted together. Use"
         " one of the two characters throughout.",
-    ),
-    Code(
-        "KS201",
-        "Deletes an empty topic",
-        "The topic holds no records and no consumer group reads it.",
-        "It can be created again; its committed offsets outlive it.",
-    ),
-    Code(
-        "KS202",
-        "Deletes a topic with records",
-        "The topic holds records, and they go with it. The plan says how many at most (compaction may have removed"
-        " some), how much space they take, and when the last one was written.",
-        "It cannot be undone: the records are gone.",
-    ),
-    Code(
-        "KS203",
-        "Deletes a topic that somebody reads",
-        "Consumer groups have members on the topic, or have committed offsets behind its end. They are named in the"
-        " plan. Ask them first.",
-        "It cannot be undone: the records are gone, and its readers stop working.",
-    ),
-    Code(
-        "KS204",
-        "Deletes a topic that cannot be looked into",
-        "This login may not see the topic's offsets or the consumer groups, so nobody knows what would be lost. Grant"
-        " it Describe on the topic and on the groups (`kstate doctor` prints the exact ACLs), or approve blindly.",
-        "It cannot be undone.",
     ),
     Code(
         "KS911",
@@ -391,5 +343,5 @@ KIND = Kind(
     owns="topics",
     rights={"Create": "to create topics of any name"},
     rules=(each(partitions_rule), each(replication_rule), each(in_sync_rule), names_rule),
-    codes=CODES,
+    codes=(*CODES, *topic_costs.CODES),
 )

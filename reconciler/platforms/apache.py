@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from reconciler.clients.kafka import Kafka, login
 from reconciler.core.model import Platform, Session, Target
+from reconciler.errors import BadUsage
 from reconciler.platforms.session import KafkaSession
 from reconciler.secrets.references import resolve
 
@@ -23,8 +25,12 @@ WIRES: Mapping[str, Callable[[Kafka], object]] = {
 }
 
 
+OPEN = re.compile(r"\.(location|protocol|mechanisms?|username)$")
+
+
 def _login(target: Target) -> Session:
-    bootstrap = [resolve(str(entry), target.root) for entry in _list(target.spec["bootstrap"])]
+    entries = _list(target.spec["bootstrap"])
+    bootstrap = [resolve(str(entry), target.root, secret=False) for entry in entries]
     kafka: Kafka = login(target.name, ",".join(bootstrap), properties(target), target.timeout)
     return KafkaSession(target.name, kafka, WIRES)
 
@@ -39,18 +45,24 @@ def properties(target: Target) -> dict[str, str]:
     A `file:` reference under a name that ends in `.location` stays a path: librdkafka opens that file itself.
     """
     given = cast("Mapping[str, object]", target.spec.get("kafka") or {})
-    return {name: _property(name, value, target.root) for name, value in given.items()}
+    return {name: _named(name, value, target.root) for name, value in given.items()}
+
+
+def _named(name: str, value: object, root: str) -> str:
+    try:
+        return _property(name, value, root)
+    except BadUsage as error:
+        raise BadUsage(f"spec.kafka.{name}: {error.message}", hint=error.hint) from error
 
 
 def _property(name: str, value: object, root: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value)
-    if not name.endswith(".location"):
-        return resolve(text, root)
-    if text.startswith("file:"):
+    if name.endswith(".location") and text.startswith("file:"):
         return str(Path(root, text.removeprefix("file:")))
-    return resolve(text, root)
+    # What is masked disappears from every plan and error, so no user's name and no file's may be.
+    return resolve(text, root, secret=not OPEN.search(name))
 
 
 PLATFORM = Platform(name="apache", title="Apache Kafka", login=_login, wires=frozenset(WIRES))

@@ -102,7 +102,8 @@ def test_adopting_writes_nothing_and_prunes_under_another_code(
     adopted = ours.run("adopt", str(ours.folder), "--yes")
     assert (adopted.code, f"live/topic/{name}old" in adopted.out) == (0, True)
     assert live_config(kafka, f"{name}old") == {"segment.ms": "60000"}
-    assert ours.plan_json().codes == set()  # no takeover any more, just an update of what is ours
+    # No takeover any more, just an update of what is ours, and empty.
+    assert ours.plan_json().codes == {"KS114"}
     ours.write(topic(f"{name}other", partitions=1, replication=1))
     assert ours.plan_json().codes == {"KS201", "KS232"}
 
@@ -112,7 +113,7 @@ def test_changing_what_is_nobodys_is_a_takeover_and_says_so(
 ) -> None:
     make(kafka, f"{name}old")
     ours.write(topic(f"{name}old", config={"retention.ms": "1d"}))
-    assert ours.plan_json().codes == {"KS121"}
+    assert ours.plan_json().codes == {"KS114", "KS121"}
     assert ours.apply().code == 0
     assert book_of(kafka, name).own["topic", f"{name}old"].origin == "adopted"
 
