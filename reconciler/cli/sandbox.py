@@ -45,6 +45,9 @@ def up(
         typer.Option("--with", metavar="registry,connect", help="What else to start."),
     ] = None,
     kafka: KafkaOption = KAFKA,
+    heap: Annotated[
+        str, typer.Option("--heap", metavar="1g", help="Memory of each broker, for many topics.")
+    ] = "",
 ) -> None:
     """Start a sandbox and wait until it answers; one that runs already is left alone."""
     import time
@@ -59,6 +62,7 @@ def up(
         clusters=clusters,
         extras=_words(extras),
         kafka=kafka,
+        flags=(f"-Xmx{heap}",) if heap else (),
         environment={k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)},
     )
     began = time.monotonic()

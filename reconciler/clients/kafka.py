@@ -37,6 +37,9 @@ DENIED = frozenset(
 )
 # What an authorizer is asked for (Kafka documentation, "Authorization primitives", by protocol).
 NEEDS = {"DescribeTopics": "Describe", "DescribeConfigs": "DescribeConfigs"}
+# Requests go to the controller by the metadata of the start, and librdkafka waits for a dead one until the request
+# times out (measured); only refreshing all topics asks again, as it has no topics of its own.
+LOOK_AGAIN = {"topic.metadata.refresh.interval.ms": 3000, "topic.metadata.refresh.sparse": False}
 
 
 class _Silent(logging.Handler):
@@ -119,6 +122,7 @@ def _client(
         "client.id": "kstate",
         "socket.connection.setup.timeout.ms": 5000,
         "reconnect.backoff.max.ms": 1000,
+        **LOOK_AGAIN,
         **properties,
         "bootstrap.servers": bootstrap,
         "log_level": 0,

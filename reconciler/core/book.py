@@ -4,7 +4,7 @@ Keys, with `|` between their parts (only the last part may hold one):
 
     own|CLUSTER-ID|KIND|NAME        who owns a resource, and the settings last applied to it
     head|CLUSTER-ID|ESTATE          how many of those an estate has, and a sum over their names
-    intent|CLUSTER-ID|ESTATE        what the batch in flight is about to make
+    intent|CLUSTER-ID|ESTATE|N      what a batch in flight is about to make; one record a batch
     tip|CLUSTER-ID                  where the journal's chain ends
     used|CLUSTER-ID|SEAL            a saved plan that was carried out
     lock|CLUSTER-ID                 see core.lock
@@ -42,11 +42,15 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What an apply was about to write: settings by `KIND/NAME`, None for a deletion."""
+    """What an apply was about to write: settings by `KIND/NAME`, None for a deletion.
+
+    `batches` are the numbers of the records that say so.
+    """
 
     apply: str
     at: str
     wanted: Mapping[str, Body | None]
+    batches: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,14 @@ def _read_head(book: Book, name: str, body: Any) -> None:
 
 
 def _read_intent(book: Book, name: str, body: Any) -> None:
-    book.intents[name] = Intent(str(body["apply"]), str(body["at"]), dict(body["wanted"]))
+    estate, _, number = name.rpartition("|")
+    before = book.intents.get(estate)
+    book.intents[estate] = Intent(
+        str(body["apply"]),
+        str(body["at"]),
+        {**(before.wanted if before else {}), **body["wanted"]},
+        (*(before.batches if before else ()), int(number)),
+    )
 
 
 def _read_tip(book: Book, _name: str, body: Any) -> None:
@@ -196,9 +207,9 @@ def head(cluster_id: str, estate: str, owned: Iterable[tuple[str, str]]) -> Reco
     return f"head|{cluster_id}|{estate}", _value(count=count, sum=total)
 
 
-def intent(cluster_id: str, estate: str, wanted: Intent | None) -> Record:
-    """The record of what is about to be written, or that nothing is."""
-    key = f"intent|{cluster_id}|{estate}"
+def intent(cluster_id: str, estate: str, wanted: Intent | None, batch: int = 0) -> Record:
+    """The record of what a batch is about to write, or that nothing of it is open any more."""
+    key = f"intent|{cluster_id}|{estate}|{batch}"
     if wanted is None:
         return key, None
     return key, _value(apply=wanted.apply, at=wanted.at, wanted=wanted.wanted)

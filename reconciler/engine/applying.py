@@ -48,7 +48,8 @@ from reconciler.engine.keeping import (
     names,
     store_on,
 )
-from reconciler.errors import Failed, KstateError, Stale
+from reconciler.engine.reading import Look, read_back, touched
+from reconciler.errors import KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger.lock import acquire
 from reconciler.platforms import registry as platforms_registry
@@ -249,7 +250,7 @@ def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options
         name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
     }
     options.say(f"{cluster.name}: reading again what the plan touches")
-    settled = settle(changes, _touched(session, drivers, changes))
+    settled = settle(changes, touched(session, drivers, changes))
     if settled.moved:
         raise Drifted(cluster.name, settled.moved)
     _same_evidence(session, drivers, settled.todo)
@@ -267,20 +268,6 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
         if found:
             fields = fields_of(body for body in (intent.wanted.values() if intent else ()) if body)
             state.update(state_of(session, name, driver_of(kind, platform), Scope(found, fields)))
-    return state
-
-
-def _touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
-    """Everything the changes are about, and nothing else, as it is now."""
-    state: dict[Key, Resource] = {}
-    for name, driver in drivers.items():
-        own = [change for change in changes if change.key.kind == name]
-        if own:
-            found = frozenset(change.key.name for change in own)
-            bodies = (body for c in own for body in (c.before, c.after) if body)
-            expecting = any(change.expects for change in own)
-            scope = Scope(found, fields_of(bodies), facts=expecting)
-            state.update(state_of(session, name, driver, scope))
     return state
 
 
@@ -341,7 +328,7 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
         outcomes += _sent(driver, ready.session, batch)
         sent += batch
         options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
-    outcomes = _read_back(sent, outcomes, ready, options)
+    outcomes = read_back(sent, outcomes, Look(ready.session, ready.drivers), options.say)
     run.outcomes += outcomes
     if not run.failure and sent:
         _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
@@ -383,60 +370,3 @@ def _batches(
         own = [change for change in todo if change.key.kind == name]
         for at in range(0, len(own), driver.batch):
             yield driver, own[at : at + driver.batch]
-
-
-# --- reading back
-
-
-def _read_back(
-    sent: Sequence[Change], outcomes: Sequence[Outcome], ready: _Ready, options: Options
-) -> list[Outcome]:
-    """Nothing is done because a server said so: it is done when it can be read."""
-    if not sent:
-        return list(outcomes)
-    refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
-    options.say(f"{ready.session.cluster}: reading back {len(sent)} changes")
-    awaited = [change for change in sent if change.key not in refused]
-    as_planned = _wait(awaited, ready) if awaited else set()
-    # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
-    as_planned |= _seen(ready, [change for change in sent if change.key in refused])
-    return [_verdict(outcome, as_planned) for outcome in outcomes]
-
-
-def _wait(changes: Sequence[Change], ready: _Ready) -> set[Key]:
-    """Keys that are as planned: twice in a row where several brokers may answer, within 30 s + 10 ms a change."""
-    end = time.monotonic() + 30 + 0.01 * len(changes)
-    needed = 1 if ready.session.facts.get("brokers") == 1 else 2
-    pause, in_a_row = 0.02, 0
-    while True:
-        done = _seen(ready, changes)
-        in_a_row = in_a_row + 1 if len(done) == len(changes) else 0
-        if in_a_row >= needed or time.monotonic() > end:
-            return done
-        time.sleep(pause)
-        pause = min(pause * 1.6, 1.0)
-
-
-def _seen(ready: _Ready, changes: Sequence[Change]) -> set[Key]:
-    """What reads as planned now. A look that failed saw nothing, least of all that something is gone."""
-    try:
-        live = _touched(ready.session, ready.drivers, changes)
-    except Failed:
-        return set()
-    return {change.key for change in settle(changes, live).done}
-
-
-def _verdict(outcome: Outcome, as_planned: set[Key]) -> Outcome:
-    key, words = outcome.key, outcome.words
-    if key in as_planned:
-        said = words and f"as planned, though the answer was: {words}"
-        return Outcome(key, Status.DONE, said)
-    match outcome.status:
-        case Status.DONE:
-            return Outcome(
-                key, Status.FAILED, "the server said yes, but it does not read as planned"
-            )
-        case Status.UNKNOWN:
-            return Outcome(key, Status.UNKNOWN, f"{words}; it does not read as planned")
-        case _:
-            return outcome

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from reconciler.clients.kafka import Kafka
+from reconciler.clients.kafka import Kafka, batches
 from reconciler.core import book as pages
 from reconciler.core import journal
 from reconciler.core.book import Book, Intent, Owned, Record, claimed, fold
@@ -22,6 +22,8 @@ from reconciler.platforms import registry as platforms_registry
 
 TOPIC = "__kstate"
 WIRE = "ledger"
+# A record of the journal stays well below the largest one a topic takes (1 MiB), whatever the names.
+OUTCOMES = 500
 
 
 def store_on(session: Session, ledger: Body) -> Store:
@@ -68,8 +70,8 @@ def ledger_session(
 class Keeper:
     """One cluster's ledger under the lock. Every write goes through `held`, so none of them survives a fence.
 
-    `counts`: the count over our records may be written. Not over damaged ones: that would hide the damage, and only
-    `kstate adopt` may say that what is there now is right.
+    `open` is what was begun and has no known end, by batch. `counts`: the count over our records may be written. Not
+    over damaged ones: that would hide the damage, and only `kstate adopt` may say that what is there now is right.
     """
 
     held: Held
@@ -79,7 +81,7 @@ class Keeper:
     about: Mapping[str, Any]
     stamp: Owned
     counts: bool
-    open: dict[str, Body | None] = field(default_factory=dict)
+    open: list[dict[str, Body | None]] = field(default_factory=list)
 
     def begin(self, live: State, plan: Plan) -> None:
         """Settle what a killed apply left, bring records up to date, and say in the journal what starts."""
@@ -88,7 +90,9 @@ class Keeper:
         self.book = mine
         records = [pages.own(self.cluster_id, *at, mine.own[at]) for at in new]
         records += [self._up_to_date(record) for record in plan.records]
-        self._write([*records, self._intent()], journal.BEGIN, {"plan": plan.digest, **self.about})
+        killed = self.book.intents.get(self.estate)
+        over = [self._intent(number, {}) for number in (killed.batches if killed else ())]
+        self._write([*records, *over], journal.BEGIN, {"plan": plan.digest, **self.about})
 
     def _up_to_date(self, record: Bookkeeping) -> Record:
         at = (record.key.kind, record.key.name)
@@ -103,24 +107,27 @@ class Keeper:
         """Before a batch is sent. Raises Busy when the lock is not safely ours any more."""
         if not self.held.valid():
             self.held.write()
-        self.open.update({f"{c.key.kind}/{c.key.name}": c.after for c in batch})
+        self.open.append({_at(change): change.after for change in batch})
         keys = [str(change.key) for change in batch]
-        self._write([self._intent()], journal.INTENT, {"changes": keys})
+        record = self._intent(len(self.open) - 1, self.open[-1])
+        self._write([record], journal.INTENT, {"changes": keys})
 
     def record(
         self, changes: Sequence[Change], outcomes: Sequence[Outcome], protected: frozenset[Key]
     ) -> None:
         """After a wave was read back: what is done is ours, or nobody's; what is unknown stays intended."""
         ended = {outcome.key: outcome for outcome in outcomes}
-        records = []
-        for change in changes:
-            outcome = ended[change.key]
-            if outcome.status is Status.DONE:
-                records.append(self._done(change, change.key in protected))
-            if outcome.status is not Status.UNKNOWN:
-                self.open.pop(f"{change.key.kind}/{change.key.name}", None)
+        done = [c for c in changes if ended[c.key].status is Status.DONE]
+        records = [self._done(change, change.key in protected) for change in done]
+        unknown = {_at(c) for c in changes if ended[c.key].status is Status.UNKNOWN}
+        for number, batch in enumerate(self.open):
+            left = {at: body for at, body in batch.items() if at in unknown}
+            if left != batch:
+                self.open[number] = left
+                records.append(self._intent(number, left))
         told = [{"key": str(o.key), "status": str(o.status), "words": o.words} for o in outcomes]
-        self._write([*records, self._intent()], journal.OUTCOME, {"outcomes": told})
+        parts = [{"outcomes": list(part)} for part in batches(told, OUTCOMES)]
+        self._write(records, journal.OUTCOME, *parts)
 
     def _done(self, change: Change, protect: bool) -> Record:
         at = (change.key.kind, change.key.name)
@@ -143,18 +150,25 @@ class Keeper:
         """Records that come with no write to any resource, and why."""
         self._write(records, kind, {**self.about, **body})
 
-    def _intent(self) -> Record:
-        wanted = Intent(self.stamp.apply, self.stamp.at, dict(self.open)) if self.open else None
-        return pages.intent(self.cluster_id, self.estate, wanted)
+    def _intent(self, number: int, wanted: Mapping[str, Body | None]) -> Record:
+        intent = Intent(self.stamp.apply, self.stamp.at, wanted) if wanted else None
+        return pages.intent(self.cluster_id, self.estate, intent, number)
 
-    def _write(self, records: Sequence[Record], kind: str, body: Mapping[str, Any]) -> None:
-        """Records, the count over them, and the journal's next link: all of it or nothing."""
-        told = {"apply": self.stamp.apply, "at": self.stamp.at, "estate": self.estate, **body}
-        value, end = journal.link(self.book.tip, self.cluster_id, kind, told)
+    def _write(self, records: Sequence[Record], kind: str, *bodies: Mapping[str, Any]) -> None:
+        """Records, the count over them, and the journal's next links: all of it or nothing."""
+        told = {"apply": self.stamp.apply, "at": self.stamp.at, "estate": self.estate}
+        links, end = [], self.book.tip
+        for body in bodies:
+            value, end = journal.link(end, self.cluster_id, kind, {**told, **body})
+            links.append(value)
         mine = self.book.owned_by(self.estate)
         head = [pages.head(self.cluster_id, self.estate, mine)] if self.counts else []
-        self.held.write([*records, *head, pages.tip(self.cluster_id, end)], [value])
+        self.held.write([*records, *head, pages.tip(self.cluster_id, end)], links)
         self.book.tip = end
+
+
+def _at(change: Change) -> str:
+    return f"{change.key.kind}/{change.key.name}"
 
 
 def _fields(owned: Owned) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""What was sent, in; what can be read of it afterwards, out: nothing is done because a server said so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.model import (
+    Change,
+    Driver,
+    Key,
+    Outcome,
+    Resource,
+    Scope,
+    Session,
+    State,
+    Status,
+)
+from reconciler.core.settle import settle
+from reconciler.engine.clusters import Say, fields_of, state_of
+from reconciler.errors import Failed
+
+
+def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
+    """Everything the changes are about, and nothing else, as it is now."""
+    state: dict[Key, Resource] = {}
+    for name, driver in drivers.items():
+        own = [change for change in changes if change.key.kind == name]
+        if own:
+            found = frozenset(change.key.name for change in own)
+            bodies = (body for c in own for body in (c.before, c.after) if body)
+            expecting = any(change.expects for change in own)
+            scope = Scope(found, fields_of(bodies), facts=expecting)
+            state.update(state_of(session, name, driver, scope))
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Where to look."""
+
+    session: Session
+    drivers: Mapping[str, Driver]
+
+
+def read_back(
+    sent: Sequence[Change], outcomes: Sequence[Outcome], look: Look, say: Say
+) -> list[Outcome]:
+    """Nothing is done because a server said so: it is done when it can be read."""
+    if not sent:
+        return list(outcomes)
+    refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
+    say(f"{look.session.cluster}: reading back {len(sent)} changes")
+    awaited = [change for change in sent if change.key not in refused]
+    seen = _wait(awaited, look) if awaited else _Seen()
+    # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
+    again = _seen(look, [change for change in sent if change.key in refused])
+    return [_verdict(o, again if o.key in refused else seen) for o in outcomes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look saw to be as planned; or why it saw nothing, which is not the same as nothing being there."""
+
+    as_planned: frozenset[Key] = frozenset()
+    blind: str = ""
+
+
+def _wait(changes: Sequence[Change], look: Look) -> _Seen:
+    """Looks until all is as planned: twice in a row where several brokers may answer, within 30 s + 10 ms a change."""
+    end = time.monotonic() + 30 + 0.01 * len(changes)
+    needed = 1 if look.session.facts.get("brokers") == 1 else 2
+    pause, in_a_row = 0.02, 0
+    while True:
+        seen = _seen(look, changes)
+        in_a_row = in_a_row + 1 if len(seen.as_planned) == len(changes) else 0
+        if in_a_row >= needed or time.monotonic() > end:
+            return seen
+        time.sleep(pause)
+        pause = min(pause * 1.6, 1.0)
+
+
+def _seen(look: Look, changes: Sequence[Change]) -> _Seen:
+    """What reads as planned now. A look that failed saw nothing, least of all that something is gone."""
+    try:
+        live = touched(look.session, look.drivers, changes)
+    except Failed as error:
+        return _Seen(blind=error.message)
+    return _Seen(frozenset(change.key for change in settle(changes, live).done))
+
+
+def _verdict(outcome: Outcome, seen: _Seen) -> Outcome:
+    key, words = outcome.key, outcome.words
+    if key in seen.as_planned:
+        return Outcome(key, Status.DONE, words and f"as planned, though the answer was: {words}")
+    match outcome.status:
+        case Status.DONE if seen.blind:
+            words = f"the server said yes, but it cannot be read back: {seen.blind}"
+            return Outcome(key, Status.UNKNOWN, words)
+        case Status.DONE:
+            words = "the server said yes, but it does not read as planned"
+            return Outcome(key, Status.FAILED, words)
+        case Status.UNKNOWN:
+            why = (
+                f"it cannot be read back: {seen.blind}"
+                if seen.blind
+                else "it does not read as planned"
+            )
+            return Outcome(key, Status.UNKNOWN, f"{words}; {why}")
+        case _:
+            return outcome
