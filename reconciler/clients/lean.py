@@ -6,6 +6,7 @@ import logging
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from reconciler.errors import Failed, Unreachable
@@ -19,7 +20,10 @@ KNOWN = FILES | {
     "sasl.password",
     "ssl.ca.location",
     "ssl.ca.pem",
+    "ssl.certificate.pem",
+    "ssl.key.pem",
     "ssl.endpoint.identification.algorithm",
+    "enable.ssl.certificate.verification",  # nobody gets this far with anything but true
 }
 LOGIN_PREFIXES = ("ssl.", "sasl.", "security.", "enable.ssl", "enable.sasl", "oauth")
 MECHANISMS = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
@@ -121,10 +125,22 @@ def tls(properties: Mapping[str, str]) -> ssl.SSLContext:
     # librdkafka's own switch for a broker whose name is not in its certificate; the chain is still verified.
     if properties.get("ssl.endpoint.identification.algorithm") == "none":
         context.check_hostname = False
-    if "ssl.certificate.location" in properties:
-        context.load_cert_chain(
-            properties["ssl.certificate.location"],
-            properties.get("ssl.key.location"),
-            properties.get("ssl.key.password"),
-        )
+    if "ssl.certificate.location" in properties or "ssl.certificate.pem" in properties:
+        _show_ourselves(context, properties)
     return context
+
+
+def _show_ourselves(context: ssl.SSLContext, properties: Mapping[str, str]) -> None:
+    """Load the client's certificate and key. Python reads them from files only, so PEM text is one for a moment."""
+    with TemporaryDirectory(prefix="kstate-") as private:
+        certificate, key = (_file(what, properties, private) for what in ("certificate", "key"))
+        context.load_cert_chain(certificate or "", key, properties.get("ssl.key.password"))
+
+
+def _file(what: str, properties: Mapping[str, str], private: str) -> str | None:
+    text = properties.get(f"ssl.{what}.pem")
+    if text is None:
+        return properties.get(f"ssl.{what}.location")
+    path = Path(private, what)
+    path.write_text(text, encoding="utf-8")
+    return str(path)

@@ -340,7 +340,8 @@ class Platform:
     """Where a cluster runs; the last line of its file.
 
     `login` opens a session or raises errors.Failed within the target's timeout. `wires` are those the platform has;
-    a kind is offered where one of its drivers' wires is. `drivers` are the platform's own, by kind; they win.
+    a kind is offered where one of its drivers' wires is; of those in `addressed` only where the Cluster document has a
+    member of that name, which says where to find it. `drivers` are the platform's own, by kind; they win.
     `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
     """
 
@@ -350,3 +351,4 @@ class Platform:
     wires: frozenset[str]
     drivers: Mapping[str, Driver] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
+    addressed: frozenset[str] = frozenset({"registry", "connect"})

@@ -133,7 +133,7 @@ def desired_of(spec: Spec, document: Document) -> Wanted:
         spec.documents,
         kinds,
         platform,
-        lambda kind: kinds_registry.driver(kind, platform) is not None,
+        lambda kind: kinds_registry.offered(kind, platform, document.spec),
     )
     return document, platform, want
 
@@ -317,10 +317,17 @@ def _impossible(want: Desired, platform: Platform) -> list[Change]:
     return [
         with_risks(
             Change(key, None, resource.settings),
-            [Risk("KS901", f"{platform.title} does not offer {key.kind}")],
+            [Risk("KS901", _why_not(key, platform))],
         )
         for key, resource in want.impossible.items()
     ]
+
+
+def _why_not(key: Key, platform: Platform) -> str:
+    driver = kinds_registry.driver(kinds_registry.load()[key.kind], platform)
+    if driver is None:
+        return f"{platform.title} does not offer {key.kind}"
+    return f"the Cluster document has no `{driver.wire}`, so nobody knows where its {key.kind}s are"
 
 
 def _matches(key: Key, only: Sequence[str]) -> bool:

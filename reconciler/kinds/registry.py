@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import reconciler.kinds
-from reconciler.core.model import Driver, Kind, Platform
+from reconciler.core.model import Body, Driver, Kind, Platform
 
 
 @cache
@@ -23,6 +23,12 @@ def load() -> Mapping[str, Kind]:
 def of_document(document_kind: str) -> Kind | None:
     """The kind that a document of this kind describes; None for Cluster, Profile and the like."""
     return next((kind for kind in load().values() if kind.document == document_kind), None)
+
+
+def offered(kind: Kind, platform: Platform, cluster: Body) -> bool:
+    """Whether a cluster can hold a kind: its platform has the wire, and its document says where that is."""
+    found = driver(kind, platform)
+    return found is not None and (found.wire not in platform.addressed or found.wire in cluster)
 
 
 def driver(kind: Kind, platform: Platform) -> Driver | None:

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+from reconciler.clients import http
 from reconciler.clients.kafka import Kafka, login
 from reconciler.core.model import Platform, Session, Target
 from reconciler.errors import BadUsage
-from reconciler.platforms.session import KafkaSession
+from reconciler.platforms.session import KafkaSession, Opener
 from reconciler.secrets.references import resolve
 
 
-def _same(kafka: Kafka) -> object:
+def _same(kafka: Kafka, _target: Target) -> object:
     return kafka
 
 
-WIRES: Mapping[str, Callable[[Kafka], object]] = {
+def _registry(_kafka: Kafka, target: Target) -> object:
+    return http.registry(target)
+
+
+def _connect(_kafka: Kafka, target: Target) -> object:
+    return http.workers(target)
+
+
+WIRES: Mapping[str, Opener] = {
     "kafka-admin": _same,
     "acl": _same,
     "ledger": _same,
+    "scram": _same,
+    "quota": _same,
+    "registry": _registry,
+    "connect": _connect,
 }
 
 
@@ -32,7 +45,7 @@ def _login(target: Target) -> Session:
     entries = _list(target.spec["bootstrap"])
     bootstrap = [resolve(str(entry), target.root, secret=False) for entry in entries]
     kafka: Kafka = login(target.name, ",".join(bootstrap), properties(target), target.timeout)
-    return KafkaSession(target.name, kafka, WIRES)
+    return KafkaSession(target.name, kafka, WIRES, target)
 
 
 def _list(value: object) -> Sequence[object]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from confluent_kafka.admin import AclOperation
 
 from reconciler.clients.kafka import Kafka
-from reconciler.core.model import Body
+from reconciler.core.model import Body, Target
 from reconciler.errors import Failed
+
+Opener = Callable[[Kafka, Target], object]
 
 
 def _word(operation: AclOperation) -> str:
@@ -22,7 +24,8 @@ class KafkaSession:
 
     cluster: str
     kafka: Kafka
-    openers: Mapping[str, Callable[[Kafka], object]]
+    openers: Mapping[str, Opener]
+    target: Target
     _open: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -42,8 +45,11 @@ class KafkaSession:
         if wire not in self.openers:
             raise Failed(f"cluster {self.cluster}: there is no {wire} here")
         if wire not in self._open:
-            self._open[wire] = self.openers[wire](self.kafka)
+            self._open[wire] = self.openers[wire](self.kafka, self.target)
         return self._open[wire]
 
     def close(self) -> None:
+        for client in self._open.values():
+            if client is not self.kafka and hasattr(client, "close"):
+                client.close()
         self.kafka.close()

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from reconciler.sandbox.shape import Listener
+
 DAY = timedelta(days=1)
 
 
@@ -56,6 +58,42 @@ class Authority:
             names = x509.SubjectAlternativeName([_host(host) for host in hosts])
             unsigned = unsigned.add_extension(names, critical=False)
         return Pair(_pem(unsigned.sign(self._key, hashes.SHA256())), _key_pem(key))
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Files of a client: whom it trusts, and what it shows of itself."""
+
+    folder: Path
+    own: Authority
+    stranger: Authority
+
+    def client(self, *, ca: str = "own", pair: str = "") -> dict[str, str]:
+        shown = {"security.protocol": "SSL", "ssl.ca.location": str(self.folder / f"{ca}.pem")}
+        if pair:
+            shown["ssl.certificate.location"] = str(self.folder / f"{pair}.pem")
+            shown["ssl.key.location"] = str(self.folder / f"{pair}.key")
+        return shown
+
+
+def written(folder: Path) -> Trust:
+    """The files: authorities `own` and `stranger`; clients that are `known`, `unknown` and `old`."""
+    made = Trust(folder, Authority("Own"), Authority("Stranger"))
+    for authority, name in ((made.own, "own"), (made.stranger, "stranger")):
+        (made.folder / f"{name}.pem").write_text(authority.certificate)
+    made.own.sign("kstate").write(made.folder, "known")
+    made.stranger.sign("kstate").write(made.folder, "unknown")
+    made.own.sign("kstate", valid=(-2 * DAY, -DAY)).write(made.folder, "old")
+    return made
+
+
+def listener(name: str, pair: Pair, **more: str) -> Listener:
+    settings = {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.certificate.chain": pair.certificate,
+        "ssl.keystore.key": pair.key,
+    }
+    return Listener(name, "SSL", settings | {key.replace("_", "."): v for key, v in more.items()})
 
 
 def _builder(

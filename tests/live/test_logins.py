@@ -18,7 +18,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.sandbox.shape import Listener
-from tests.live.certificates import DAY, Authority, Pair
+from tests.live.certificates import DAY, Pair, Trust, listener, written
 from tests.live.spec import Said, Spec, acl, topic
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,12 @@ def mute() -> Iterator[str]:
     """The address of a port that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def both(name: str) -> list[dict[str, Any]]:
+    """A topic and an ACL: what goes through librdkafka, and what goes through kafka-python."""
+    grants = [{"role": "consumer", "topics": [f"{name}a"]}]
+    return [topic(f"{name}a"), acl(f"{name}b", f"User:{name}", grants=grants)]
 
 
 # --- nobody there
@@ -186,10 +192,7 @@ def test_the_right_password_lets_in_and_is_nowhere_to_be_seen(
 ) -> None:
     person.cluster(kafka.scram_bootstrap, kafka=scram(kafka.user))
     person.variables["KSTATE_PASSWORD"] = kafka.password
-    person.write(
-        topic(f"{name}a", partitions=1),
-        acl(f"{name}b", f"User:{name}", grants=[{"role": "consumer", "topics": [f"{name}a"]}]),
-    )
+    person.write(*both(name))
     file = person.folder / "plan.json"
     printed = [person.plan("--out", str(file)), person.run("apply", str(file)), person.plan()]
     assert [said.code for said in printed] == [2, 0, 0]
@@ -260,45 +263,22 @@ def test_a_property_that_makes_no_client_is_named(
 # --- TLS
 
 
-@dataclass(frozen=True)
-class Trust:
-    """Files of a client: whom it trusts, and what it shows of itself."""
-
-    folder: Path
-    own: Authority
-    stranger: Authority
-
-    def client(self, *, ca: str = "own", pair: str = "") -> dict[str, str]:
-        shown = {"security.protocol": "SSL", "ssl.ca.location": str(self.folder / f"{ca}.pem")}
-        if pair:
-            shown["ssl.certificate.location"] = str(self.folder / f"{pair}.pem")
-            shown["ssl.key.location"] = str(self.folder / f"{pair}.key")
-        return shown
-
-
 @pytest.fixture(scope="module")
 def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    made = Trust(tmp_path_factory.mktemp("trust"), Authority("Own"), Authority("Stranger"))
-    for authority, name in ((made.own, "own"), (made.stranger, "stranger")):
-        (made.folder / f"{name}.pem").write_text(authority.certificate)
-    made.own.sign("kstate").write(made.folder, "known")
-    made.stranger.sign("kstate").write(made.folder, "unknown")
-    made.own.sign("kstate", valid=(-2 * DAY, -DAY)).write(made.folder, "old")
-    return made
+    return written(tmp_path_factory.mktemp("trust"))
 
 
-def listener(name: str, pair: Pair, **more: str) -> Listener:
-    settings = {
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.certificate.chain": pair.certificate,
-        "ssl.keystore.key": pair.key,
-    }
-    return Listener(name, "SSL", settings | {key.replace("_", "."): v for key, v in more.items()})
+SCRAM = {
+    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "scram-sha-512.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+}
 
 
 @pytest.fixture(scope="module")
 def tls(sandboxes: Callable[..., Any], trust: Trust) -> Mapping[str, str]:
-    """Bootstrap servers of one broker's listeners, which differ in their certificates, by name."""
+    """Bootstrap servers of one broker's listeners, which differ in their certificates; and its `password`."""
 
     def signed(*hosts: str, valid: tuple[timedelta, timedelta] = (-DAY, 30 * DAY)) -> Pair:
         return trust.own.sign("broker", *hosts, valid=valid)
@@ -317,9 +297,10 @@ def tls(sandboxes: Callable[..., Any], trust: Trust) -> Mapping[str, str]:
             ssl_truststore_certificates=trust.own.certificate,
         ),
     )
+    scram_over_tls = Listener("SECURE", "SASL_SSL", {**listeners[0].properties, **SCRAM})
     allowed = {"super.users": "User:ANONYMOUS;User:admin;User:CN=kstate"}
-    live = sandboxes(listeners=listeners, properties=allowed)
-    return dict(live.cluster.listeners)
+    live = sandboxes(listeners=(*listeners, scram_over_tls), properties=allowed)
+    return {**live.cluster.listeners, "password": live.password}
 
 
 def test_tls_that_fits_works_for_everything_kstate_does(
@@ -327,10 +308,7 @@ def test_tls_that_fits_works_for_everything_kstate_does(
 ) -> None:
     """Reads go through librdkafka, ACLs through kafka-python, which verifies for itself."""
     person.cluster(tls["GOOD"], kafka=trust.client())
-    person.write(
-        topic(f"{name}a", partitions=1),
-        acl(f"{name}b", f"User:{name}", grants=[{"role": "consumer", "topics": [f"{name}a"]}]),
-    )
+    person.write(*both(name))
     assert [person.plan().code, person.apply().code, person.plan().code] == [2, 0, 0]
 
 
@@ -338,11 +316,44 @@ def test_a_client_certificate_that_fits_works_for_everything_kstate_does(
     tls: Mapping[str, str], trust: Trust, person: Person, name: str
 ) -> None:
     person.cluster(tls["MUTUAL"], kafka=trust.client(pair="known"))
-    person.write(
-        topic(f"{name}a", partitions=1),
-        acl(f"{name}b", f"User:{name}", grants=[{"role": "consumer", "topics": [f"{name}a"]}]),
-    )
+    person.write(*both(name))
     assert [person.plan().code, person.apply().code, person.plan().code] == [2, 0, 0]
+
+
+def test_a_client_certificate_may_come_from_the_environment(
+    tls: Mapping[str, str], trust: Trust, person: Person, name: str
+) -> None:
+    """As text, the way CI keeps it; the key is never shown."""
+    texts = {"CA": "own.pem", "CERTIFICATE": "known.pem", "KEY": "known.key"}
+    person.variables |= {word: (trust.folder / file).read_text() for word, file in texts.items()}
+    login = {
+        "security.protocol": "SSL",
+        "ssl.ca.pem": "env:CA",
+        "ssl.certificate.pem": "env:CERTIFICATE",
+        "ssl.key.pem": "env:KEY",
+    }
+    person.cluster(tls["MUTUAL"], kafka=login)
+    person.write(*both(name))
+    file = person.folder / "plan.json"
+    printed = [person.plan("--out", str(file)), person.run("apply", str(file)), person.plan()]
+    assert [said.code for said in printed] == [2, 0, 0]
+    secret = person.variables["KEY"].splitlines()[1]
+    shown = [file.read_text(), *(said.out + said.err for said in printed)]
+    assert not any(secret in text for text in shown)
+
+
+def test_a_password_over_tls_works_for_everything_kstate_does(
+    tls: Mapping[str, str], trust: Trust, person: Person, name: str
+) -> None:
+    password = scram("admin") | {"security.protocol": "SASL_SSL"}
+    person.cluster(tls["SECURE"], kafka=trust.client() | password)
+    person.variables["KSTATE_PASSWORD"] = tls["password"]
+    person.write(*both(name))
+    assert [person.plan().code, person.apply().code, person.plan().code] == [2, 0, 0]
+    person.variables["KSTATE_PASSWORD"] = CANARY
+    said = person.plan()
+    assert (said.code, "authentication failed" in said.err) == (1, True)
+    assert CANARY not in said.err
 
 
 UNTRUSTED = "the broker's certificate is refused: "

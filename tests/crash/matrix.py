@@ -1,0 +1,121 @@
+"""Brokers in, a verdict for every fault at every request out; and the table that says it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+from confluent_kafka.admin import AdminClient
+
+from reconciler.sandbox import estate, ready
+from reconciler.sandbox.shape import Cluster, Options
+from tests.crash import cell
+from tests.crash.cell import Verdict
+from tests.crash.faults import FAULTS, Fault
+
+NAME = "crash"
+Say = Callable[[Verdict], None]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A broker to try faults on."""
+
+    cluster: Cluster
+    admin: AdminClient
+
+    def run(self, fault: Fault, at: int) -> Verdict:
+        return cell.run(self.cluster, self.admin, fault, at)
+
+
+@contextmanager
+def grounds(count: int) -> Iterator[list[Ground]]:
+    """So many clusters of one broker each, in a folder that is gone afterwards.
+
+    The first is shared by all that leave brokers alone; the others are for restarts, one at a time.
+    """
+    with (
+        TemporaryDirectory(prefix="kstate-crash-home-") as home,
+        mock.patch.dict(os.environ, KSTATE_SANDBOX_HOME=home),
+    ):
+        try:
+            clusters = estate.up(Options(name=NAME, clusters=count)).clusters
+            yield [Ground(c, ready.client(c.bootstrap)) for c in clusters]
+        finally:
+            estate.down(NAME)
+
+
+@dataclass
+class Series:
+    """The cells of one fault: at 1, 2, 3 ... until an apply ends before it is reached."""
+
+    fault: Fault
+    until: int
+    verdicts: list[Verdict] = field(default_factory=list)
+    _next: int = 0
+    _over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, ground: Ground, say: Say) -> None:
+        """Cell after cell; several lanes may do so at once."""
+        while at := self._take():
+            verdict = ground.run(self.fault, at)
+            with self._lock:
+                # An apply that failed without being harmed is a finding, not the end.
+                self._over = self._over or not (verdict.hit or verdict.broken)
+                self.verdicts.append(verdict)
+            say(verdict)
+
+    def _take(self) -> int:
+        with self._lock:
+            if self._over or self._next >= self.until:
+                return 0
+            self._next += 1
+            return self._next
+
+
+def everything(brokers: Sequence[Ground], say: Say, *, until: int) -> list[Verdict]:
+    """Every fault at every request up to number `until`."""
+    shared, *own = brokers
+    with ThreadPoolExecutor(sum(fault.lanes for fault in FAULTS) + len(own)) as pool:
+        running = []
+        for fault in FAULTS:
+            series = Series(fault, until)
+            lanes = own if fault.restarts else [shared] * fault.lanes
+            running += [(series, pool.submit(series.run, lane, say)) for lane in lanes]
+        for _, future in running:
+            future.result()
+    found = {id(series): series for series, _ in running}
+    return [verdict for series in found.values() for verdict in series.verdicts]
+
+
+def table(verdicts: Iterable[Verdict]) -> str:
+    """Markdown: by fault how many requests were harmed, how those applies ended, and how many cells held."""
+    lines = [
+        "| fault | requests harmed | apply whole | in part | nothing written | killed | held |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    harmed = [verdict for verdict in verdicts if verdict.hit]
+    for fault in FAULTS:
+        own = [verdict for verdict in harmed if verdict.fault == fault.name]
+        ended = Counter(verdict.ended for verdict in own)
+        held = sum(not verdict.broken for verdict in own)
+        cells = [fault.words, f"{len(own)}", *(f"{ended[how]}" for how in ENDS)]
+        lines.append("| " + " | ".join([*cells, f"{held} of {len(own)}"]) + " |")
+    return "\n".join(lines)
+
+
+ENDS = ("whole", "in part", "nothing", "killed")
+
+
+def requests(verdicts: Iterable[Verdict]) -> str:
+    """The requests that were harmed, by name, the most frequent first."""
+    names = Counter(verdict.hit for verdict in verdicts if verdict.hit)
+    return ", ".join(f"{name} {count}" for name, count in names.most_common())
