@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from reconciler.core.model import Body, Document, Key, Kind, Path, Platform, Resource
+from reconciler.core.model import Body, Document, Key, Kind, Path, Platform, Resource, State
 
 Selected = Callable[[Key], bool]
 
@@ -101,6 +101,18 @@ def _wanted(found: Desired, key: Key, resource: Resource, document: Document) ->
 
 def _first(found: Desired, key: Key) -> str:
     return found.sources[key][0]
+
+
+def with_unseen(live: State, known: Mapping[Key, Body], kinds: Mapping[str, Kind]) -> State:
+    """Live state with what no server tells filled in from what is known of it, so that it can be compared."""
+    return {key: _seen(key, resource, known.get(key, {}), kinds) for key, resource in live.items()}
+
+
+def _seen(key: Key, resource: Resource, known: Body, kinds: Mapping[str, Kind]) -> Resource:
+    filled = {name: known[name] for name in kinds[key.kind].unseen if name in known}
+    if not filled:
+        return resource
+    return Resource(resource.name, {**resource.settings, **filled}, resource.facts)
 
 
 def in_owned(kind: Kind, name: str, owns: Body) -> bool:

@@ -228,6 +228,9 @@ class Session(Protocol):
     def operations(self) -> frozenset[str] | None:
         """What this login may do on the cluster itself (`Create`, `Describe`), None where it may not even ask."""
 
+    def secret(self, reference: str) -> str:
+        """What a reference of this cluster's spec stands for; masked from here on. Raises errors.BadUsage."""
+
     def client(self, wire: str) -> object:
         """The client of a wire (`kafka-admin`, `acl`, ...). Raises errors.Failed when it cannot be had."""
 
@@ -316,7 +319,9 @@ class Kind:
     the same action inside the kind, smallest first. `whole`: a write replaces everything, so everything is compared.
     `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
     that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
-    on the cluster that a login needs for all of this, each with what it is needed for.
+    on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that no
+    server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved before
+    anything is written.
     """
 
     name: str
@@ -328,6 +333,8 @@ class Kind:
     tier: Callable[[Change], int] = one_tier
     whole: bool = False
     facts: bool = False
+    unseen: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
     owns: str = ""
     owned_as: Callable[[str], str] = same
     rights: Mapping[str, str] = field(default_factory=dict)

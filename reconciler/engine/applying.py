@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from reconciler.core.book import Owned
+from reconciler.core.book import Owned, claimed
+from reconciler.core.desired import with_unseen
 from reconciler.core.model import (
     Action,
     Body,
@@ -49,10 +50,11 @@ from reconciler.engine.keeping import (
     store_on,
 )
 from reconciler.engine.reading import Look, read_back, touched
-from reconciler.errors import KstateError, Stale
+from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger.lock import acquire
 from reconciler.platforms import registry as platforms_registry
+from reconciler.secrets.references import resolve_all
 
 STOPPED = "stopped by a signal"
 AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
@@ -142,6 +144,7 @@ def apply(
     outcome.
     """
     check_fresh(plan, options)
+    _check_secrets(plan)
     with ExitStack() as stack:
         ready = _all_ready(plan, options, connections, stack)
         runs, broken = side_by_side(
@@ -160,6 +163,18 @@ def apply(
 
 
 # --- before the first write
+
+
+def _check_secrets(plan: Plan) -> None:
+    """Raises BadUsage for a secret that cannot be had, before anything is opened."""
+    kinds = kinds_registry.load()
+    for change in plan.changes:
+        for name in kinds[change.key.kind].secrets & (change.after or {}).keys():
+            try:
+                resolve_all((change.after or {})[name], plan.root)
+            except BadUsage as error:
+                error.message = f"{change.key}: {name}: {error.message}"
+                raise
 
 
 def _all_ready(
@@ -250,13 +265,24 @@ def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options
         name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
     }
     options.say(f"{cluster.name}: reading again what the plan touches")
-    settled = settle(changes, touched(session, drivers, changes))
+    live = touched(session, drivers, changes)
+    settled = settle(changes, with_unseen(live, _recorded(cluster.name, live, keeper), kinds))
     if settled.moved:
         raise Drifted(cluster.name, settled.moved)
     _same_evidence(session, drivers, settled.todo)
     if keeper is not None:
         keeper.begin(_intended(session, platform, keeper), plan)
     return _Ready(session, drivers, settled, keeper, frozenset(plan.protected))
+
+
+def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Body]:
+    """What the ledger says was applied last, a killed apply's intents that came true included."""
+    if keeper is None:
+        return {}
+    return {
+        Key(cluster, kind, name): owned.settings
+        for (kind, name), owned in claimed(keeper.book, keeper.estate, live).own.items()
+    }
 
 
 def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:

@@ -12,7 +12,7 @@ from typing import cast
 
 from reconciler import __version__
 from reconciler.core.book import claimed
-from reconciler.core.desired import NAME, Desired, desired, in_owned
+from reconciler.core.desired import NAME, Desired, desired, in_owned, with_unseen
 from reconciler.core.diff import diff, flat, nest
 from reconciler.core.model import (
     Body,
@@ -21,6 +21,7 @@ from reconciler.core.model import (
     Driver,
     Json,
     Key,
+    Kind,
     Platform,
     Resource,
     Risk,
@@ -154,9 +155,11 @@ def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
         keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
+        live = with_unseen(live, _known(want.state, keeping.last(document.name), kinds), kinds)
         pruned = keeping.prunes(document.name, want.state.keys() | want.absent)
         aims = Aims(want.state, want.absent | pruned, keeping.last(document.name))
-        changes = _select(_changes(session, drivers, looks, aims, live), options.only)
+        found = _changes(session, drivers, looks, aims, live)
+        changes = _select((_completed(c, want.state) for c in found), options.only)
         worlds = {name: _world(name, session, platform, want, live) for name in kinds}
         changes = list(marked(assess(changes, kinds, worlds), keeping, pruned))
         protected = frozenset(want.protected | keeping.protected(document.name))
@@ -302,6 +305,27 @@ def _changes(
             scope = Scope(found, looks[name].fields, facts=True)
             closer.update(state_of(session, name, driver, scope))
     return differences({**live, **closer}) if closer else first
+
+
+def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
+    """What stands for settings that no server tells: the record, or the wish itself where nobody recorded anything."""
+    return {
+        key: {
+            name: (last[key].settings.get(name) if key in last else resource.settings[name])
+            for name in kinds[key.kind].unseen & resource.settings.keys()
+        }
+        for key, resource in wanted.items()
+        if key.kind in kinds and kinds[key.kind].unseen
+    }
+
+
+def _completed(change: Change, wanted: State) -> Change:
+    """An update of what holds a secret carries all that is wanted: a server that stores secrets takes nothing less."""
+    kind = kinds_registry.load()[change.key.kind]
+    if not kind.secrets or change.before is None or change.after is None or kind.whole:
+        return change
+    whole = dict(flat(wanted[change.key].settings)) | dict(flat(change.after))
+    return replace(change, after=nest(sorted(whole.items())))
 
 
 def _world(kind: str, session: Session, platform: Platform, want: Desired, live: State) -> World:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from reconciler.core.desired import with_unseen
 from reconciler.core.model import (
+    Body,
     Change,
     Driver,
     Key,
@@ -20,6 +22,7 @@ from reconciler.core.model import (
 from reconciler.core.settle import settle
 from reconciler.engine.clusters import Say, fields_of, state_of
 from reconciler.errors import Failed
+from reconciler.kinds import registry as kinds_registry
 
 
 def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
@@ -38,10 +41,11 @@ def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[C
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Where to look."""
+    """Where to look. `unseen` is what no server tells of each resource, as far as its answers let us believe."""
 
     session: Session
     drivers: Mapping[str, Driver]
+    unseen: Mapping[Key, Body] = field(default_factory=dict)
 
 
 def read_back(
@@ -50,6 +54,7 @@ def read_back(
     """Nothing is done because a server said so: it is done when it can be read."""
     if not sent:
         return list(outcomes)
+    look = replace(look, unseen=dict(_believed(sent, outcomes)))
     refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
     say(f"{look.session.cluster}: reading back {len(sent)} changes")
     awaited = [change for change in sent if change.key not in refused]
@@ -57,6 +62,14 @@ def read_back(
     # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
     again = _seen(look, [change for change in sent if change.key in refused])
     return [_verdict(o, again if o.key in refused else seen) for o in outcomes]
+
+
+def _believed(sent: Sequence[Change], outcomes: Sequence[Outcome]) -> Iterator[tuple[Key, Body]]:
+    """What a server never shows is as wanted when it said so, or when the resource came to be with it."""
+    said_yes = {outcome.key for outcome in outcomes if outcome.status is Status.DONE}
+    for change in sent:
+        as_wanted = change.before is None or change.key in said_yes
+        yield change.key, (change.after if as_wanted else change.before) or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,7 @@ def _seen(look: Look, changes: Sequence[Change]) -> _Seen:
         live = touched(look.session, look.drivers, changes)
     except Failed as error:
         return _Seen(blind=error.message)
+    live = with_unseen(live, look.unseen, kinds_registry.load())
     return _Seen(frozenset(change.key for change in settle(changes, live).done))
 
 

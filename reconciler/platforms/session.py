@@ -10,6 +10,7 @@ from confluent_kafka.admin import AclOperation
 from reconciler.clients.kafka import Kafka
 from reconciler.core.model import Body, Target
 from reconciler.errors import Failed
+from reconciler.secrets.references import resolve
 
 Opener = Callable[[Kafka, Target], object]
 
@@ -40,6 +41,9 @@ class KafkaSession:
     def operations(self) -> frozenset[str] | None:
         allowed = self.kafka.operations
         return None if allowed is None else frozenset(_word(operation) for operation in allowed)
+
+    def secret(self, reference: str) -> str:
+        return resolve(reference, self.target.root)
 
     def client(self, wire: str) -> object:
         if wire not in self.openers:

@@ -43,8 +43,10 @@ def resolve(value: str, root: str, *, secret: bool = True) -> str:
 
 
 def resolve_all(value: Any, root: str) -> Any:
-    """The same for every string inside mappings and lists."""
+    """The same for every string inside mappings and lists, and for mappings such as `{env: NAME}`."""
     if isinstance(value, Mapping):
+        if len(value) == 1 and is_reference(":".join(map(str, *value.items()))):
+            return resolve(":".join(map(str, *value.items())), root)
         return {name: resolve_all(inner, root) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [resolve_all(inner, root) for inner in value]
