@@ -84,7 +84,12 @@ class Kafka:
 
     @property
     def has_lean(self) -> bool:
-        return not why_not(self.properties)
+        return not self.lean_lacks
+
+    @property
+    def lean_lacks(self) -> str:
+        """Why there is no lean client with this login; empty when there is one."""
+        return why_not(self.properties)
 
     def close(self) -> None:
         if "lean" in self.__dict__:

@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from reconciler.clients.kafka import Kafka, reason
-from reconciler.errors import Busy, Failed
+from reconciler.errors import Busy, Failed, ServerRefused
 
 # A writer killed inside a transaction hides what follows for this long, and until the broker looks (every 10 s).
 TRANSACTION_MS = 10_000
@@ -25,6 +25,18 @@ LEADERLESS = frozenset(
     }
 )
 FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._CONFLICT})
+# Fatal to the producer like a fence, but nobody has taken anything over.
+REFUSED = frozenset(
+    {
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+RIGHTS = (
+    "The ledger needs Create, Describe, Read and Write on its two topics, and Write on the transactional ids"
+    " that begin with `kstate-`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,8 @@ def _until(consumer: Consumer, at: int, high: int, timeout: float) -> Iterator[E
     while at < high:
         for message in consumer.consume(2000, 0.05):
             error = message.error()
+            if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                continue  # librdkafka looks for the coordinator of a group that nobody joins
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 raise KafkaException(error)
             patience = time.monotonic() + timeout
@@ -121,8 +135,14 @@ def append(kafka: Kafka, topic: str, key: str, value: bytes) -> int:
         partition=0,
         on_delivery=lambda error, message: box.append((error, message)),
     )
-    if producer.flush(kafka.timeout) or not box or box[0][0] is not None:
-        words = box[0][0].str() if box and box[0][0] is not None else "no answer"
+    try:
+        left = producer.flush(kafka.timeout)
+    except (KafkaException, SystemError) as error:
+        # A fatal error of the client is raised wherever it may be: inside a callback it comes out as SystemError.
+        words = reason(error.__cause__ or error)
+        raise ServerRefused(f"writing to {topic}: {words}", hint=RIGHTS) from error
+    if left or not box or box[0][0] is not None:
+        words = reason(KafkaException(box[0][0])) if box and box[0][0] is not None else "no answer"
         raise Failed(f"writing to {topic}: {words}")
     return int(box[0][1].offset())
 
@@ -161,6 +181,8 @@ class Writer:
         try:
             getattr(self._producer, step)(*arguments)
         except KafkaException as error:
+            if error.args[0].code() in REFUSED:
+                raise ServerRefused(f"writing the ledger: {reason(error)}", hint=RIGHTS) from error
             if error.args[0].code() in FENCED or error.args[0].fatal():
                 raise Fenced("another apply has taken over the lock") from error
             raise Failed(f"writing the ledger: {reason(error)}") from error

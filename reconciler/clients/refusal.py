@@ -70,7 +70,8 @@ def explain(
 def _protocol(settings: Mapping[str, str], why: str) -> str:
     """A listener of another protocol just breaks off, or stays silent."""
     protocol = settings.get("security.protocol", "plaintext").upper()
-    if why == "no answer" or "PLAINTEXT broker" in why:
+    broken_off = "PLAINTEXT broker" in why or "SSL_HANDSHAKE" in why
+    if why == "no answer" or broken_off:
         return f" Or does it speak another protocol there than {protocol} (`security.protocol`)?"
     return ""
 

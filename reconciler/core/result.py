@@ -42,7 +42,7 @@ class Result:
         """0 all as planned, 6 in part, 1 nothing of it, 130 stopped by a signal before the first write."""
         if self.complete:
             return 0
-        if self.written or any(o.status is Status.DONE for o in self.outcomes):
+        if self.written:
             return PARTLY
         return INTERRUPTED if self.interrupted else 1
 

@@ -350,12 +350,13 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
         if run.halted:
             outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in batch]
             continue
-        run.written = True
         outcomes += _sent(driver, ready.session, batch)
         sent += batch
         options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
     outcomes = read_back(sent, outcomes, Look(ready.session, ready.drivers), options.say)
     run.outcomes += outcomes
+    # A server that refused all of it has written nothing; where no answer came, it may have.
+    run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) for o in outcomes)
     if not run.failure and sent:
         _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
     if not run.halted and any(outcome.status is not Status.DONE for outcome in outcomes):

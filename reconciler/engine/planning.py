@@ -22,6 +22,7 @@ from reconciler.core.model import (
     Json,
     Key,
     Kind,
+    Path,
     Platform,
     Resource,
     Risk,
@@ -50,7 +51,7 @@ from reconciler.engine.keeping import TOPIC, ledger_session, look, names, store_
 from reconciler.errors import BadUsage, KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
-from reconciler.secrets.references import MASK
+from reconciler.secrets.references import MASK, is_reference, resolve
 from reconciler.spec.folder import Spec
 from reconciler.spec.literals import literal_secrets
 
@@ -103,9 +104,36 @@ def check(spec: Spec) -> None:
         raise SpecInvalid(problems)
 
 
+def check_references(spec: Spec, options: Options) -> None:
+    """What the chosen clusters' connections refer to must be there. Raises SpecInvalid with every one that is not."""
+    problems = []
+    for document in chosen(spec, options):
+        for path, value in _references(document.spec, ("spec",)):
+            try:
+                resolve(value, options.root, secret=False)
+            except BadUsage as error:
+                words = f"{'.'.join(path)}: {error.message}. {error.hint}".rstrip(". ")
+                problems.append(Problem(document.file, *document.locate(path), words))
+    if problems:
+        raise SpecInvalid(problems)
+
+
+def _references(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every reference below, with its path. What is named `.location` is a file that librdkafka opens itself."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _references(inner, (*path, name))
+    elif isinstance(value, (list, tuple)):
+        for at, inner in enumerate(value):
+            yield from _references(inner, (*path, str(at)))
+    elif isinstance(value, str) and is_reference(value) and not path[-1].endswith(".location"):
+        yield path, value
+
+
 def plan(spec: Spec, options: Options) -> Planned:
     """Read every cluster, side by side, and say what would have to change. Nothing is written anywhere."""
     check(spec)
+    check_references(spec, options)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:

@@ -203,6 +203,9 @@ class AclDriver:
                 "KS921", "the cluster has no authorizer: it keeps no ACLs and enforces none"
             )
             return {change.key: [none] for change in changes}
+        if changes and not kafka.has_lean:
+            why = Risk("KS923", f"ACLs cannot be written with this login: {kafka.lean_lacks}")
+            return {change.key: [why] for change in changes}
         used = _used(kafka, changes)
         return {
             change.key: [*_strange(change), *_own(change, kafka), *used.get(change.key, ())]
@@ -254,6 +257,12 @@ CODES = (
         "`authorizer.class.name` is empty on the broker: it refuses to keep ACLs and enforces none. Turn an authorizer"
         " on (`org.apache.kafka.metadata.authorizer.StandardAuthorizer`), or take this cluster out of the document's"
         " `metadata.clusters`.",
+    ),
+    Code(
+        "KS923",
+        "ACLs cannot be written with this login",
+        "kstate writes ACLs with kafka-python, because librdkafka ends the process when a reply is shorter than its"
+        " request; and kafka-python does not know this way to log in. Use another login for the cluster.",
     ),
     Code(
         "KS922",

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
@@ -73,6 +73,9 @@ class Series:
                 self.verdicts.append(verdict)
             say(verdict)
 
+    def end(self) -> None:
+        self._over = True
+
     def _take(self) -> int:
         with self._lock:
             if self._over or self._next >= self.until:
@@ -84,16 +87,19 @@ class Series:
 def everything(brokers: Sequence[Ground], say: Say, *, until: int) -> list[Verdict]:
     """Every fault at every request up to number `until`."""
     shared, *own = brokers
+    rows = [Series(fault, until) for fault in FAULTS]
     with ThreadPoolExecutor(sum(fault.lanes for fault in FAULTS) + len(own)) as pool:
-        running = []
-        for fault in FAULTS:
-            series = Series(fault, until)
-            lanes = own if fault.restarts else [shared] * fault.lanes
-            running += [(series, pool.submit(series.run, lane, say)) for lane in lanes]
-        for _, future in running:
-            future.result()
-    found = {id(series): series for series, _ in running}
-    return [verdict for series in found.values() for verdict in series.verdicts]
+        running: list[Future[None]] = []
+        for row in rows:
+            lanes = own if row.fault.restarts else [shared] * row.fault.lanes
+            running += [pool.submit(row.run, lane, say) for lane in lanes]
+        try:
+            for future in as_completed(running):
+                future.result()
+        finally:
+            for row in rows:
+                row.end()  # also when somebody has had enough, or the matrix itself is broken
+    return [verdict for row in rows for verdict in row.verdicts]
 
 
 def table(verdicts: Iterable[Verdict]) -> str:

@@ -76,9 +76,9 @@ def decoded(request: Request, answer: bytes) -> Any:
     return kind.decode(answer, version=request.version, header=True, framed=True)
 
 
-def encoded(request: Request, message: Any) -> bytes:
+def encoded(message: Any) -> bytes:
     """A request or an answer that was decoded and altered, as a frame again."""
-    return bytes(message.encode(version=request.version, header=True, framed=True))
+    return bytes(message.encode(header=True, framed=True))
 
 
 @dataclass

@@ -34,11 +34,13 @@ class User:
     kafka: Any
     name: str
 
-    def may(self, *operations: str, topics: str = "") -> User:
-        """Operations on all topics with a prefix, or on the cluster."""
+    def may(self, *operations: str, topics: str = "", transactions: str = "") -> User:
+        """Operations on all topics or transactional ids with a prefix, or on the cluster."""
         resource = (ResourceType.BROKER, "kafka-cluster", ResourcePatternType.LITERAL)
         if topics:
             resource = (ResourceType.TOPIC, topics, ResourcePatternType.PREFIXED)
+        if transactions:
+            resource = (ResourceType.TRANSACTIONAL_ID, transactions, ResourcePatternType.PREFIXED)
         bindings = [
             AclBinding(*resource, f"User:{self.name}", "*", _operation(word), _ALLOW)
             for word in operations
@@ -229,6 +231,8 @@ def test_what_was_done_before_a_refusal_is_told_and_the_rest_stays_planned(
     [
         ((), "DescribeTopics on topic {}: TOPIC_AUTHORIZATION_FAILED"),
         (LOOK, "CreateTopics on topic {}: TOPIC_AUTHORIZATION_FAILED"),
+        ((*MANAGE, "Read"), "writing to {}: CLUSTER_AUTHORIZATION_FAILED"),
+        ((*MANAGE, "Read", "Write"), "writing the ledger: TRANSACTIONAL_ID_AUTHORIZATION_FAILED"),
     ],
 )
 def test_a_ledger_that_may_not_be_written_stops_everything_before_the_first_write(
@@ -244,6 +248,20 @@ def test_a_ledger_that_may_not_be_written_stops_everything_before_the_first_writ
     assert said.code == 1
     assert words.format(ledger) in said.err
     assert f"{name}mine.a" not in topics(kafka)
+
+
+def test_these_rights_are_enough_for_a_ledger(spec: Spec, user: User, name: str) -> None:
+    """No more: above all none on a consumer group, since reading the ledger joins none."""
+    user.may(*MANAGE, topics=f"{name}mine.").may(
+        *LOOK, "Create", "Read", "Write", topics=f"{name}l"
+    )
+    user.may("Write", transactions="kstate-").spec(spec)
+    ledger = {"topic": f"{name}ledger"}
+    estate = {"kind": "Estate", "metadata": {"name": "team"}, "spec": {"ledger": ledger}}
+    spec.write(estate, topic(f"{name}mine.a", partitions=1))
+    assert [unharmed(spec.apply()).code, unharmed(spec.plan()).code] == [0, 0]
+    spec.cluster(user.kafka.bootstrap)
+    assert spec.plan().code == 0
 
 
 # --- nobody to ask
