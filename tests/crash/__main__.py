@@ -16,19 +16,20 @@ from tests.crash.matrix import everything, grounds, requests, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- matrix:begin -->", "<!-- matrix:end -->"
-RESTARTING = 3  # brokers that are restarted, each by one cell at a time
+RESTARTING = 2  # brokers that are restarted, each by one cell at a time
 PATIENCE = 250  # requests; an apply of this story makes fewer than half of that
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--step", type=int, default=1, help="only at every so many requests")
     parser.add_argument("--until", type=int, default=PATIENCE, help="stop at this request")
     parser.add_argument("--no-page", action="store_true", help="do not write the page")
     arguments = parser.parse_args()
     started = time.monotonic()
     with grounds(1 + RESTARTING) as brokers:
-        verdicts = everything(brokers, _say, until=arguments.until)
-    text = _section(verdicts, time.monotonic() - started, arguments.until)
+        verdicts = everything(brokers, _say, step=arguments.step, until=arguments.until)
+    text = _section(verdicts, time.monotonic() - started, arguments)
     sys.stdout.write(text + "\n")
     if not arguments.no_page:
         _write(text)
@@ -40,15 +41,18 @@ def _say(verdict: Verdict) -> None:
     sys.stderr.write(words + "".join(f"\n    {line}" for line in verdict.broken) + "\n")
 
 
-def _section(verdicts: Sequence[Verdict], seconds: float, until: int) -> str:
+def _section(verdicts: Sequence[Verdict], seconds: float, how: argparse.Namespace) -> str:
     harmed = [verdict for verdict in verdicts if verdict.hit]
     broken = [verdict for verdict in verdicts if verdict.broken]
-    limit = "" if until == PATIENCE else f" --until {until}"
+    limits = (f" --step {how.step}" if how.step > 1 else "") + (
+        f" --until {how.until}" if how.until != PATIENCE else ""
+    )
+    which = "every request" if how.step == 1 else f"every {how.step}th request, by turns,"
     longest = max((verdict.at for verdict in harmed), default=0)
     lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}, Kafka {KAFKA}, `python -m tests.crash{limit}`, {seconds / 60:.0f} minutes:"
-        f" {len(harmed):,} applies harmed, each at one of up to {longest} requests, {len(FAULTS)} kinds of fault;"
-        f" {len(harmed) - len([v for v in broken if v.hit]):,} held.",
+        f"{datetime.now(UTC):%Y-%m-%d}, Kafka {KAFKA}, `python -m tests.crash{limits}`, {seconds / 60:.0f} minutes:"
+        f" {len(FAULTS)} kinds of fault at {which} up to number {longest}, with which an apply ended unharmed."
+        f" {len(harmed):,} applies were harmed; {len(harmed) - len([v for v in broken if v.hit]):,} held.",
         "",
         table(verdicts),
         "",

@@ -54,12 +54,13 @@ def grounds(count: int) -> Iterator[list[Ground]]:
 
 @dataclass
 class Series:
-    """The cells of one fault: at 1, 2, 3 ... until an apply ends before it is reached."""
+    """The cells of one fault: at every `step`th request, until an apply ends before it is reached."""
 
     fault: Fault
+    step: int
     until: int
     verdicts: list[Verdict] = field(default_factory=list)
-    _next: int = 0
+    _last: int = 0
     _over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,16 +79,18 @@ class Series:
 
     def _take(self) -> int:
         with self._lock:
-            if self._over or self._next >= self.until:
+            if self._over or self._last + self.step > self.until:
                 return 0
-            self._next += 1
-            return self._next
+            self._last += self.step
+            return self._last
 
 
-def everything(brokers: Sequence[Ground], say: Say, *, until: int) -> list[Verdict]:
-    """Every fault at every request up to number `until`."""
+def everything(brokers: Sequence[Ground], say: Say, *, step: int, until: int) -> list[Verdict]:
+    """Every fault at every `step`th request up to number `until`; not the same ones for every fault."""
     shared, *own = brokers
-    rows = [Series(fault, until) for fault in FAULTS]
+    rows = [
+        Series(fault, step, until, _last=-(at % step)) for at, fault in enumerate(FAULTS, start=1)
+    ]
     with ThreadPoolExecutor(sum(fault.lanes for fault in FAULTS) + len(own)) as pool:
         running: list[Future[None]] = []
         for row in rows:
