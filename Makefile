@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo examples test lint bench clean
+.PHONY: demo examples docs test lint bench clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml
@@ -18,6 +18,9 @@ demo: $(READY)
 
 examples: $(READY)
 	@$(BIN)/python -m demo.examples
+
+docs: $(READY)
+	@$(BIN)/python -m docs.generate
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from docs import generate
 from reconciler.cli.main import run
 from reconciler.core import plan as plans
 
@@ -36,6 +37,12 @@ def test_the_picture_shows_the_same_plan() -> None:
     shown = re.sub(r"<[^>]+>", " ", svg).replace("&#160;", " ")
     assert plans.parse(PLAN.read_bytes()).digest in shown
     assert "http://" not in svg.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_generated_parts_of_the_docs_are_fresh() -> None:
+    """`make docs` would change nothing."""
+    stale = [page.name for page, text in generate.pages().items() if page.read_text() != text]
+    assert stale == []
 
 
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)\s#]+)(?:#[^)]*)?\)")

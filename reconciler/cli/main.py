@@ -55,7 +55,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and end the process with the exit code of docs/exit-codes.md."""
+    """Run the command line and end the process with one of the README's exit codes."""
     sys.exit(run(sys.argv[1:]))
 
 

@@ -47,11 +47,11 @@ def _section(verdicts: Sequence[Verdict], seconds: float, how: argparse.Namespac
     limits = (f" --step {how.step}" if how.step > 1 else "") + (
         f" --until {how.until}" if how.until != PATIENCE else ""
     )
-    which = "every request" if how.step == 1 else f"every {how.step}th request, by turns,"
+    which = "each request" if how.step == 1 else f"one request in {how.step}"
     longest = max((verdict.at for verdict in harmed), default=0)
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d}, Kafka {KAFKA}, `python -m tests.crash{limits}`, {seconds / 60:.0f} minutes:"
-        f" {len(FAULTS)} kinds of fault at {which} up to number {longest}, with which an apply ended unharmed."
+        f" {len(FAULTS)} kinds of fault, at {which} of an apply that makes up to {longest}."
         f" {len(harmed):,} applies were harmed; {len(harmed) - len([v for v in broken if v.hit]):,} held.",
         "",
         table(verdicts),
