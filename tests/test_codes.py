@@ -1,4 +1,4 @@
-"""Risk codes: every one that the source can say is explained, every one explained can be said, and none is said twice."""
+"""Risk codes: every one that the source can say is explained, every one explained can be said, and none twice."""
 
 from __future__ import annotations
 
