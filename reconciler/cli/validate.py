@@ -15,7 +15,7 @@ def validate(spec: SpecArgument = ".", values: ValuesOption = None) -> None:
     """Read and check a spec without touching any network."""
     from reconciler.cli.common import read_spec
     from reconciler.cli.console import tell
-    from reconciler.engine.planning import check
+    from reconciler.engine.intent import check
 
     found = read_spec(spec, values)
     check(found)

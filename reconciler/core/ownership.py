@@ -199,6 +199,6 @@ def after(change: Change, owned: Owned | None, stamp: Owned) -> Owned | None:
         return replace(stamp, settings=change.after or NOTHING, origin="made")
     # A resource that kstate did not make stays an adopted one, however often it is changed.
     before = owned.settings if owned else NOTHING
-    leaves = {**dict(flat(before)), **{edit.path: edit.after for edit in change.edits}}
+    leaves = {**dict(flat(before)), **dict(flat(change.after or NOTHING))}
     origin = owned.origin if owned else "adopted"
     return replace(stamp, settings=drop_unset(nest(leaves.items())), origin=origin)

@@ -21,7 +21,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.engine.clusters import Options, login, side_by_side, state_of
-from reconciler.engine.planning import check, chosen, desired_of
+from reconciler.engine.intent import check, chosen, desired_of
 from reconciler.errors import Failed, KstateError
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec

@@ -20,8 +20,8 @@ from reconciler.engine.clusters import (
     stamp,
     state_of,
 )
+from reconciler.engine.intent import Wanted, check, chosen, connections, desired_of, ledger_of
 from reconciler.engine.keeping import Keeper, ledger_session, look, read, store_on
-from reconciler.engine.planning import Wanted, check, chosen, connections, desired_of, ledger_of
 from reconciler.errors import BadUsage, KstateError
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger import lock

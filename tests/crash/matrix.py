@@ -69,8 +69,10 @@ class Series:
         while at := self._take():
             verdict = ground.run(self.fault, at)
             with self._lock:
-                # An apply that failed without being harmed is a finding, not the end.
-                self._over = self._over or not (verdict.hit or verdict.broken)
+                # Not every request is answered; one that was not harmed for that is not the end of the apply. Nor
+                # is a failure without any harm, which is a finding.
+                ended = verdict.requests < verdict.at and not verdict.broken
+                self._over = self._over or ended
                 self.verdicts.append(verdict)
             say(verdict)
 

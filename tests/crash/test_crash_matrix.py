@@ -55,8 +55,10 @@ def test_an_apply_that_is_left_alone(verdicts: list[Verdict]) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_after_any_fault_one_more_apply_is_enough(verdicts: list[Verdict], fault: Fault) -> None:
-    own = [verdict for verdict in verdicts if verdict.fault == fault.name and verdict.hit]
+    own = [verdict for verdict in verdicts[1:] if verdict.fault == fault.name]
     assert len(own) == len(RESTARTS if fault.restarts else PLACES)
+    # Not each of them: a request whose answer nobody waits for any more may never be answered.
+    assert [verdict for verdict in own if verdict.hit]
     assert {f"{v.fault}@{v.at} {v.hit}": v.broken for v in own if v.broken} == {}
 
 

@@ -1,0 +1,125 @@
+"""One cluster, logged in to, in; what is there, what is wanted there and what the ledger says of it, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+
+from reconciler.core.book import claimed
+from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.model import (
+    Body,
+    Document,
+    Driver,
+    Key,
+    Kind,
+    Platform,
+    Risk,
+    Scope,
+    Session,
+    State,
+    Target,
+)
+from reconciler.core.ownership import Keeping
+from reconciler.engine.clusters import Options, Say, driver_of, fields_of, login, state_of
+from reconciler.engine.intent import Wanted, connections, ledger_of
+from reconciler.engine.keeping import ledger_session, look, names, store_on
+from reconciler.kinds import registry as kinds_registry
+from reconciler.spec.folder import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything that planning and drift look at. `pruned` is ours and in no document any more."""
+
+    document: Document
+    platform: Platform
+    want: Desired
+    session: Session
+    keeping: Keeping
+    risks: tuple[Risk, ...]
+    kinds: Mapping[str, Kind]
+    drivers: Mapping[str, Driver]
+    looks: Mapping[str, Scope]
+    live: State
+    pruned: Set[Key]
+
+    @property
+    def cluster(self) -> str:
+        return self.document.name
+
+    @property
+    def last(self) -> State:
+        return self.keeping.last(self.cluster)
+
+
+@contextmanager
+def survey(
+    spec: Spec, wanted: Wanted, options: Options, *, every_field: bool = False
+) -> Iterator[Survey]:
+    """Read a cluster, and stay logged in until the block ends. `every_field`: settings that nobody declared as well."""
+    document, platform, want = wanted
+    target = Target(document.name, document.spec, options.root, options.timeout)
+    options.say(f"{document.name}: connecting")
+    with closing(login(platform, target)) as session:
+        keeping, risks = _keeping(spec, session, options)
+        looks = _looks(document.name, want, keeping, every_field=every_field)
+        kinds = {name: kinds_registry.load()[name] for name in looks}
+        drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
+        live = _read(session, drivers, looks, options.say)
+        keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
+        live = with_unseen(live, _known(want.state, keeping.last(document.name), kinds), kinds)
+        pruned = keeping.prunes(document.name, want.state.keys() | want.absent)
+        found = (document, platform, want, session, keeping, tuple(risks))
+        yield Survey(*found, kinds, drivers, looks, live, pruned)
+
+
+def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
+    """What the ledger says about this cluster, and what is wrong with it if anything is."""
+    if spec.estate is None:
+        return Keeping(), []
+    ledger = ledger_of(spec)
+    with ledger_session(ledger, session, connections(spec), options) as keeper:
+        keeping = look(store_on(keeper, ledger), session.cluster_id, spec.estate.name)
+    if not keeping.trouble:
+        return keeping, []
+    words = f"cluster {session.cluster}: {keeping.trouble}; nothing is deleted on its word"
+    return keeping, [Risk("KS131", words)]
+
+
+def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
+    """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
+    last = keeping.last(cluster)
+    intent = keeping.book.intents.get(keeping.estate)
+    intended = intent.wanted if intent else {}
+    looks = {}
+    for kind in sorted(kinds_registry.load()):
+        owned = {key.name: resource for key, resource in last.items() if key.kind == kind}
+        found = want.names(kind) | owned.keys() | names(intended, kind)
+        if found:
+            fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
+            looks[kind] = Scope(frozenset(found), None if every_field else fields, others=True)
+    return looks
+
+
+def _read(
+    session: Session, drivers: Mapping[str, Driver], looks: Mapping[str, Scope], say: Say
+) -> State:
+    say(f"{session.cluster}: reading {', '.join(sorted(drivers)) or 'nothing'}")
+    with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
+        read = pool.map(lambda name: state_of(session, name, drivers[name], looks[name]), drivers)
+        return {key: resource for state in read for key, resource in state.items()}
+
+
+def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
+    """What stands for settings that no server tells: the record, or the wish itself where nobody recorded anything."""
+    return {
+        key: {
+            name: (last[key].settings.get(name) if key in last else resource.settings[name])
+            for name in kinds[key.kind].unseen & resource.settings.keys()
+        }
+        for key, resource in wanted.items()
+        if key.kind in kinds and kinds[key.kind].unseen
+    }
