@@ -16,6 +16,7 @@ VERBS = (
     "validate",
     "plan",
     "apply",
+    "drift",
     "show",
     "explain",
     "adopt",

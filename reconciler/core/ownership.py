@@ -137,12 +137,13 @@ def _risks(
         yield Risk("KS941", f"estate {owned.estate} owns it; this is {mine}")
     elif change.key in pruned and owned is not None:
         code = "KS231" if owned.origin == "made" else "KS232"
-        yield Risk(code, f"in no document any more; {owned.origin} by {_when(owned)}")
+        yield Risk(code, f"in no document any more; {owned.origin} by {when(owned)}")
     elif change.owner is Owner.UNOWNED and change.action is Action.UPDATE and keeping.estate:
         yield Risk("KS121", "live and nobody's: changing it takes it over")
 
 
-def _when(owned: Owned) -> str:
+def when(owned: Owned) -> str:
+    """By which apply, of which commit, and when."""
     commit = f", commit {owned.commit[:8]}" if owned.commit else ""
     return f"apply {owned.apply[:8]}{commit}, {owned.at}"
 
@@ -150,13 +151,13 @@ def _when(owned: Owned) -> str:
 def _past(change: Change, owned: Owned) -> str:
     """Told apart: changed in Git since the last apply, or changed by hand behind it."""
     if change.action is Action.CREATE:
-        return f"it was there after {_when(owned)}, and is gone"
+        return f"it was there after {when(owned)}, and is gone"
     applied = dict(flat(owned.settings))
     by_hand = [edit for edit in change.edits if _by_hand(edit, applied)]
     if not by_hand:
-        return f"changed in Git since {_when(owned)}" if change.edits else ""
+        return f"changed in Git since {when(owned)}" if change.edits else ""
     names = ", ".join(edit.path[-1] for edit in by_hand)
-    return f"changed by hand since {_when(owned)}: {names}"
+    return f"changed by hand since {when(owned)}: {names}"
 
 
 def _by_hand(edit: Edit, applied: Mapping[Path, object]) -> bool:

@@ -104,11 +104,11 @@ def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
     bounds = cast("Body", document.spec.get("limits") or {})
     changed = {change.key for change in changes}
     ours = {*changed, *want.state, *want.absent, *bookkeeping(spec, document.name)}
-    unmanaged, elsewhere = _not_ours(found.live, ours, document)
+    unmanaged, elsewhere = not_ours(found.live, ours, document)
     return _Part(
         ClusterPlan(document.name, found.session.cluster_id, masked(document)),
         tuple(replace(c, sources=tuple(want.sources.get(c.key, ()))) for c in changes),
-        sum(key not in changed for key in want.state if _matches(key, options.only)),
+        sum(key not in changed for key in want.state if matches(key, options.only)),
         unmanaged,
         elsewhere,
         (*found.risks, *limits(document.name, changes, owned, bounds)),
@@ -152,7 +152,7 @@ def _records(
 ) -> Iterator[Bookkeeping]:
     """Records that are no longer so: protection that was given or taken away, and what is gone for good."""
     for key in sorted(() if keeping.trouble else keeping.last(cluster)):
-        if not _matches(key, only):
+        if not matches(key, only):
             continue
         if key not in want.state and key not in live:
             yield Bookkeeping(key, None)
@@ -213,15 +213,16 @@ def _why_not(key: Key, platform: Platform) -> str:
     return f"the Cluster document has no `{driver.wire}`, so nobody knows where its {key.kind}s are"
 
 
-def _matches(key: Key, only: Sequence[str]) -> bool:
+def matches(key: Key, only: Sequence[str]) -> bool:
+    """Whether `--only` leaves a resource in."""
     return not only or any(fnmatchcase(f"{key.kind}/{key.name}", glob) for glob in only)
 
 
 def _select(changes: Iterable[Change], only: Sequence[str]) -> list[Change]:
-    return [change for change in changes if _matches(change.key, only)]
+    return [change for change in changes if matches(change.key, only)]
 
 
-def _not_ours(live: State, ours: Set[Key], document: Document) -> tuple[tuple[str, ...], int]:
+def not_ours(live: State, ours: Set[Key], document: Document) -> tuple[tuple[str, ...], int]:
     """What nobody declared and is not kstate's own: named when it is inside `owns`, else only counted."""
     kinds = kinds_registry.load()
     owns = cast("Body", document.spec.get("owns") or {})

@@ -1,0 +1,216 @@
+"""Spec, last applied and live in; what was changed behind kstate's back out, apart from what waits to be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core.diff import edits, flat
+from reconciler.core.model import NOTHING, Body, Json, Key, Path, Resource, State
+from reconciler.core.plan import plain, sha256
+
+FORMAT = "kstate.drift/v1"
+
+
+class What(StrEnum):
+    """What a difference is. Only `pending` is no drift: the spec has changed, and nobody has applied it yet."""
+
+    CHANGED = "changed"
+    GONE = "gone"
+    DIFFERS = "differs"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting on three sides. None means: not set, or on the side of `applied`, not known."""
+
+    path: Path
+    applied: Json
+    live: Json
+    wanted: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One resource that is not as it should be. `note` says what is known of its past."""
+
+    key: Key
+    what: What
+    fields: tuple[Field, ...] = ()
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One cluster of a drift report. `undeclared` are settings that nobody declared, by resource."""
+
+    name: str
+    id: str
+    managed: int
+    unmanaged: tuple[str, ...]
+    out_of_scope: int
+    undeclared: Mapping[Key, Body]
+    trouble: str = ""
+
+    @property
+    def coverage(self) -> float:
+        """Percent of what is there that is managed, out of scope left aside; 100 where there is nothing."""
+        known = self.managed + len(self.unmanaged)
+        return 100.0 if known == 0 else round(100.0 * self.managed / known, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A whole report. `created` is ISO 8601 in UTC."""
+
+    clusters: tuple[Seen, ...]
+    findings: tuple[Finding, ...]
+    created: str
+    kstate: str
+    estate: str = ""
+    commit: str = ""
+    partial: bool = False
+
+    @property
+    def drifted(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.what is not What.PENDING)
+
+    @property
+    def pending(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.what is What.PENDING)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same drift has the same fingerprint, whenever and wherever it is seen; empty where there is none."""
+        told = [[str(f.key), str(f.what), _fields_json(f)] for f in self.drifted]
+        return sha256(told) if told else ""
+
+
+Whole = Callable[[Key], bool]
+
+
+def compare(want: State, live: State, last: State, whole: Whole) -> Iterator[Finding]:
+    """Every difference, by key. `last` is what was applied by us; what is not in there, nobody recorded."""
+    for key in sorted(want.keys() | last.keys()):
+        found = _one(key, want.get(key), live.get(key), last.get(key), whole=whole(key))
+        if found is not None:
+            yield found
+
+
+def _one(
+    key: Key, want: Resource | None, have: Resource | None, last: Resource | None, *, whole: bool
+) -> Finding | None:
+    if have is None:
+        return _absent(key, want, last)
+    if last is None:
+        return _unrecorded(key, want, have, whole=whole)
+    fields = [_field(path, want, have, last) for path in _paths(want, have, last, whole=whole)]
+    by_hand = tuple(f for f in fields if f.live != f.applied and not _as_wanted(f, want))
+    if by_hand:
+        return Finding(key, What.CHANGED, by_hand)
+    waiting = tuple(f for f in fields if want is not None and f.live != f.wanted)
+    if waiting or want is None:
+        return Finding(key, What.PENDING, waiting)
+    return None
+
+
+def _absent(key: Key, want: Resource | None, last: Resource | None) -> Finding | None:
+    if last is not None and want is not None:
+        return Finding(key, What.GONE)
+    return Finding(key, What.PENDING) if want is not None else None
+
+
+def _unrecorded(key: Key, want: Resource | None, have: Resource, *, whole: bool) -> Finding | None:
+    found = edits(want.settings, have.settings, entire=whole) if want else ()
+    fields = tuple(Field(e.path, None, e.before, e.after) for e in found)
+    return Finding(key, What.DIFFERS, fields) if fields else None
+
+
+def _paths(want: Resource | None, have: Resource, last: Resource, *, whole: bool) -> Iterable[Path]:
+    bodies = [
+        last.settings,
+        want.settings if want else NOTHING,
+        *([have.settings] if whole else []),
+    ]
+    return sorted({path for body in bodies for path, _ in flat(body)})
+
+
+def _field(path: Path, want: Resource | None, have: Resource, last: Resource) -> Field:
+    wanted = dict(flat(want.settings)) if want else {}
+    applied, live = dict(flat(last.settings)), dict(flat(have.settings))
+    return Field(path, applied.get(path), live.get(path), wanted.get(path))
+
+
+def _as_wanted(field: Field, want: Resource | None) -> bool:
+    """Never applied by us, or wanted just so by now: nobody has to be told."""
+    never_ours = field.applied is None and field.wanted is not None
+    return want is not None and (field.live == field.wanted or never_ours)
+
+
+def undeclared(want: State, live: State) -> dict[Key, Body]:
+    """Settings of declared resources that nobody declared, below the first level: overrides set by hand."""
+    found: dict[Key, Body] = {}
+    for key in sorted(want.keys() & live.keys()):
+        declared = {path for path, _ in flat(want[key].settings)}
+        extra = {
+            path[-1]: value
+            for path, value in flat(live[key].settings)
+            if len(path) > 1 and path not in declared
+        }
+        if extra:
+            found[key] = extra
+    return found
+
+
+def to_json(drift: Drift) -> dict[str, Any]:
+    """The JSON of `schemas/drift.v1.json`."""
+    return {
+        "format": FORMAT,
+        "created": drift.created,
+        "kstate": drift.kstate,
+        "spec": {"estate": drift.estate, "commit": drift.commit},
+        "partial": drift.partial,
+        "fingerprint": drift.fingerprint,
+        "summary": {str(what): sum(f.what is what for f in drift.findings) for what in What},
+        "clusters": [_cluster_json(seen) for seen in drift.clusters],
+        "findings": [_finding_json(finding) for finding in drift.findings],
+    }
+
+
+def _cluster_json(seen: Seen) -> dict[str, Any]:
+    return {
+        "name": seen.name,
+        "id": seen.id,
+        "managed": seen.managed,
+        "unmanaged": list(seen.unmanaged),
+        "out_of_scope": seen.out_of_scope,
+        "coverage": seen.coverage,
+        "undeclared": {str(key): plain(body) for key, body in seen.undeclared.items()},
+        "trouble": seen.trouble,
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "key": str(finding.key),
+        "what": str(finding.what),
+        "fields": _fields_json(finding),
+        "sources": list(finding.sources),
+        "note": finding.note,
+    }
+
+
+def _fields_json(finding: Finding) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": list(f.path),
+            "applied": plain(f.applied),
+            "live": plain(f.live),
+            "wanted": plain(f.wanted),
+        }
+        for f in finding.fields
+    ]

@@ -1,0 +1,68 @@
+"""A drift report in, text for a terminal out: what somebody changed, what waits to be applied, what nobody manages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.core.drift import Drift, Field, Finding, Seen, What
+from reconciler.reports import words
+from reconciler.reports.text import Paint, plain
+
+STYLE = {What.CHANGED: "change", What.GONE: "bad", What.DIFFERS: "change", What.PENDING: "dim"}
+SAID = {
+    What.CHANGED: "changed by hand",
+    What.GONE: "gone",
+    What.DIFFERS: "differs from the spec",
+    What.PENDING: "changed in Git, not applied yet",
+}
+
+
+def text(drift: Drift, paint: Paint = plain) -> str:
+    """The whole report; the last line says what it comes to."""
+    lines = [line for seen in drift.clusters for line in _cluster(seen, drift, paint)]
+    return "\n".join([*lines, _closing(drift, paint)]) + "\n"
+
+
+def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
+    about = f"  {seen.managed:,} managed, {seen.coverage:g} % of what it owns, id {seen.id}"
+    yield paint("strong", f"cluster {seen.name}") + paint("dim", about)
+    if seen.trouble:
+        yield paint("loud", f" {words.visible(seen.trouble)} ")
+    for finding in drift.findings:
+        if finding.key.cluster == seen.name:
+            yield from _finding(finding, paint)
+    for key, extra in seen.undeclared.items():
+        settings = ", ".join(f"{words.visible(n)}={words.value(n, v)}" for n, v in extra.items())
+        yield paint(
+            "dim", f"  {key.kind} {words.title(key)}: set, and declared nowhere: {settings}"
+        )
+    shown = seen.unmanaged[:20]
+    yield from (paint("dim", f"  unmanaged: {words.visible(name)}") for name in shown)
+    if len(seen.unmanaged) > len(shown):
+        yield paint("dim", f"  and {len(seen.unmanaged) - len(shown):,} more unmanaged")
+    yield ""
+
+
+def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+    places = ", ".join(words.visible(source) for source in finding.sources)
+    head = f"{finding.key.kind} {words.title(finding.key)}  {SAID[finding.what]}"
+    yield f"  {paint(STYLE[finding.what], head)}  {paint('dim', places)}".rstrip()
+    yield from (f"      {_field(field)}" for field in finding.fields)
+    if finding.what is not What.PENDING:
+        yield "      " + paint("dim", words.visible(finding.note))
+
+
+def _field(field: Field) -> str:
+    name = field.path[-1]
+    sides = [("is", field.live), ("wanted", field.wanted), ("applied", field.applied)]
+    told = ", ".join(f"{side} {words.value(name, value)}" for side, value in sides)
+    return f"{words.visible(name)}: {told}"
+
+
+def _closing(drift: Drift, paint: Paint) -> str:
+    waiting = f"; {len(drift.pending):,} wait to be applied" if drift.pending else ""
+    if not drift.drifted:
+        return paint("good", "No drift: everything is as it was applied") + waiting
+    many = "resources are" if len(drift.drifted) > 1 else "resource is"
+    said = f" Drift: {len(drift.drifted):,} {many} not as applied "
+    return paint("loud", said) + waiting + paint("dim", f"\nfingerprint {drift.fingerprint}")
