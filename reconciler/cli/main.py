@@ -48,11 +48,19 @@ def build() -> typer.Typer:
 
 
 def _root(
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-) -> None:
-    if version:
-        typer.echo(f"kstate {__version__}")
-        raise typer.Exit
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Show the version and exit.",
+        is_eager=True,
+        callback=lambda wanted: _show_version() if wanted else None,
+    ),
+) -> None: ...
+
+
+def _show_version() -> None:
+    typer.echo(f"kstate {__version__}")
+    raise typer.Exit
 
 
 def main() -> None:
