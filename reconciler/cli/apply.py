@@ -93,9 +93,7 @@ def _planned(spec: str, settings: Options, values: str | None) -> Planned:
 
 
 def _saved(path: str, settings: Options, values: str | None) -> Planned:
-    from pathlib import Path
-
-    from reconciler.core.plan import parse
+    from reconciler.cli.common import read_plan
     from reconciler.engine.planning import Planned
     from reconciler.errors import BadUsage
 
@@ -103,10 +101,7 @@ def _saved(path: str, settings: Options, values: str | None) -> Planned:
         raise BadUsage(
             "a saved plan is applied as it is: -c, --only and --values belong to `kstate plan`"
         )
-    try:
-        return Planned(parse(Path(path).read_bytes()), {}, {})
-    except OSError as error:
-        raise BadUsage(f"cannot read {path}: {error.strerror}") from error
+    return Planned(read_plan(path), {}, {})
 
 
 def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish: _Wish) -> int:

@@ -20,14 +20,7 @@ def show(
     ] = "text",
 ) -> None:
     """Show a saved plan again."""
-    from pathlib import Path
-
-    from reconciler.cli.common import check_format, show_plan
-    from reconciler.core.plan import parse
-    from reconciler.errors import BadUsage
+    from reconciler.cli.common import check_format, read_plan, show_plan
 
     check_format(form, FORMATS)
-    try:
-        show_plan(parse(Path(plan).read_bytes()), form)
-    except OSError as error:
-        raise BadUsage(f"cannot read {plan}: {error.strerror}") from error
+    show_plan(read_plan(plan), form)
