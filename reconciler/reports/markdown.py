@@ -13,8 +13,12 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&:-])")
 
 
 def escape(text: str) -> str:
-    """The text as itself: no link, mention, emphasis, HTML or table cell can grow out of a name."""
-    return _SPECIAL.sub(r"\\\1", words.visible(text).replace("\n", " ")).replace("\\<", "&lt;")
+    """The text as itself: no link, mention, emphasis, HTML or table cell can grow out of a name.
+
+    GitHub looks for mentions and issues in the page as rendered, where a backslash is gone; a comment keeps them apart.
+    """
+    escaped = _SPECIAL.sub(r"\\\1", words.visible(text).replace("\n", " ")).replace("\\<", "&lt;")
+    return escaped.replace("\\@", "@<!-- -->").replace("\\#", "#<!-- -->")
 
 
 def plan(plan: Plan) -> str:
@@ -41,7 +45,15 @@ def _risks(plan: Plan) -> Iterator[str]:
 
 
 def _flag(way_out: str) -> str:
-    return f"`{way_out}`" if "`" not in way_out else escape(way_out)
+    # Inside a table a bar ends the cell, in code as well, unless it is escaped.
+    return code(way_out).replace("|", "\\|") if way_out else ""
+
+
+def code(text: str) -> str:
+    """Text as code within a line, its fence longer than any run of backticks inside it."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _clusters(plan: Plan) -> Iterator[str]:

@@ -54,8 +54,8 @@ def _nothing(plan: Plan, paint: Paint) -> str:
 
 def _cluster(cluster: ClusterPlan, changes: list[Change], paint: Paint) -> Iterator[str]:
     platform = words.visible(str(cluster.spec.get("platform", "")))
-    yield paint("strong", f"cluster {cluster.name}") + paint(
-        "dim", f"  {platform}, id {cluster.id}"
+    yield paint("strong", f"cluster {words.visible(cluster.name)}") + paint(
+        "dim", f"  {platform}, id {words.visible(cluster.id)}"
     )
     if not changes:
         yield "  nothing to do"
