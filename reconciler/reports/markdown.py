@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 
-from reconciler.core.model import Change
+from reconciler.core.model import Change, Level, Risk
 from reconciler.core.plan import Plan
 from reconciler.reports import words
 
@@ -33,8 +34,10 @@ def plan(plan: Plan) -> str:
 
 
 def _risks(plan: Plan) -> Iterator[str]:
-    rows = [
-        f"| {risk.code} | {risk.level} | {escape(str(change.key))} | {escape(risk.message)} | {_flag(way)} |"
+    """What stands in the way, as a table; risks of the plan as a whole first, notices of it included."""
+    rows = [_row(risk, "the plan", words.way_out(risk, None)) for risk in plan.risks]
+    rows += [
+        _row(risk, str(change.key), way)
         for changes in words.by_cluster(plan).values()
         for change in changes
         for risk, way in words.risks(change)
@@ -42,6 +45,11 @@ def _risks(plan: Plan) -> Iterator[str]:
     ]
     if rows:
         yield from ("| code | level | what | why | way out |", "|---|---|---|---|---|", *rows, "")
+
+
+def _row(risk: Risk, what: str, way: str) -> str:
+    shown = escape(way) if risk.level is Level.IMPOSSIBLE else _flag(way)
+    return f"| {risk.code} | {risk.level} | {escape(what)} | {escape(risk.message)} | {shown} |"
 
 
 def _flag(way_out: str) -> str:
@@ -58,7 +66,10 @@ def code(text: str) -> str:
 
 def _clusters(plan: Plan) -> Iterator[str]:
     for name, changes in words.by_cluster(plan).items():
-        yield f"<details><summary>cluster {escape(name)}: {len(changes):,} changes</summary>"
+        # Up to the next empty line this is HTML, where Markdown's escapes would be seen.
+        title = html.escape(words.visible(name))
+        many = f"{len(changes):,} change{'s' * (len(changes) != 1)}"
+        yield f"<details><summary>cluster {title}: {many}</summary>"
         yield ""
         body = [line for change in changes for line in _change(change)]
         yield from fenced("diff", body)
@@ -74,7 +85,8 @@ def fenced(language: str, lines: list[str]) -> list[str]:
 
 def _change(change: Change) -> Iterator[str]:
     places = ", ".join(words.visible(source) for source in change.sources)
-    yield f"{words.symbol(change)} {change.key.kind} {words.title(change.key)}  {change.action}  {places}"
+    head = f"{words.symbol(change)} {change.key.kind} {words.title(change.key)}  {change.action}"
+    yield f"{head}  {places}".rstrip()
     for name, text in words.settings(change):
         yield f"    {name}: {text}"
     for risk, _ in words.risks(change):

@@ -115,11 +115,9 @@ def _closing(plan: Plan, paint: Paint) -> Iterator[str]:
     if impossible:
         many = "s that cannot be done" if len(impossible) > 1 else " that cannot be done"
         yield paint("loud", f" {len(impossible)} thing{many}: correct the spec first ")
-    elif plan.summary["blocked"]:
-        yield paint(
-            "loud",
-            f" {plan.summary['blocked']} blocked until approved: apply with the --approve flags above ",
-        )
+    elif blocked := plan.summary["blocked"] + sum(risk.blocking for risk in plan.risks):
+        flags = "apply with the --approve flags above"
+        yield paint("loud", f" {blocked} blocked until approved: {flags} ")
     yield f"Plan: {counts}"
     yield paint("dim", f"digest {plan.digest}")
 
@@ -130,7 +128,8 @@ def result(result: Result, paint: Paint = plain) -> str:
     shown = [o for o in result.outcomes if o.words != AS_PLANNED]
     lines = [line for outcome in shown for line in _outcome(outcome, paint)]
     if before := total - len(shown):
-        lines.append(paint("dim", f"{before:,} changes were there already, as planned"))
+        were = "changes were" if before > 1 else "change was"
+        lines.append(paint("dim", f"{before:,} {were} there already, as planned"))
     lines += [
         paint("bad", f"cluster {name}: {words.visible(why)}") for name, why in result.failures
     ]
