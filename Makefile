@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo examples docs test lint bench clean
+.PHONY: demo examples docs test lint bench bench-large crash-matrix mutants clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml
@@ -33,5 +33,17 @@ lint: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m bench
 
+bench-large: $(READY)
+	@$(BIN)/python -m bench --large
+
+# Every fault at every request of an apply, about half an hour; writes docs/reliability.md.
+crash-matrix: $(READY)
+	@$(BIN)/python -m tests.crash
+
+# The rules broken on purpose, about half an hour; writes docs/reliability.md.
+mutants: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mutants]'
+	@KSTATE_EXAMPLES=25 $(BIN)/python -m bench.mutants
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,17 +16,8 @@ from kafka.protocol.api_key import ApiKey
 HOST = "127.0.0.1"
 # Answers that tell clients where brokers are: a host with its port right behind it, in every version.
 ADDRESSES = frozenset({"Metadata", "FindCoordinator", "DescribeCluster"})
-# What changes a cluster.
-WRITES = frozenset(
-    {
-        "CreateTopics",
-        "CreatePartitions",
-        "IncrementalAlterConfigs",
-        "DeleteTopics",
-        "CreateAcls",
-        "DeleteAcls",
-    }
-)
+# Requests that can be sent to hear what the broker would say.
+VETTED = frozenset({"CreateTopics", "CreatePartitions", "IncrementalAlterConfigs"})
 
 
 class Cut(Exception):
@@ -224,3 +215,32 @@ def between(upstream: int, meddler: Meddler | None = None) -> Iterator[Proxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+def in_earnest(request: Request, api: str) -> bool:
+    """Whether this is such a request that is to be carried out, and not just vetted."""
+    if request.api != api:
+        return False
+    return api not in VETTED or not request.body.validate_only
+
+
+class Watched:
+    """Meddles with the first request in earnest of one API, and counts those."""
+
+    def __init__(self, api: str, act: Callable[[bytes], bytes | None] = lambda a: a) -> None:
+        self.api = api
+        self.act = act
+        self.requests: list[Request] = []
+
+    @property
+    def meddler(self) -> Meddler:
+        return Meddler(forth=self._forth, back=self._back)
+
+    def _forth(self, request: Request) -> bytes:
+        if in_earnest(request, self.api):
+            self.requests.append(request)
+        return request.frame
+
+    def _back(self, request: Request, answer: bytes) -> bytes | None:
+        first = bool(self.requests) and request is self.requests[0]
+        return self.act(answer) if first else answer

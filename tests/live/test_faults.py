@@ -18,7 +18,7 @@ import pytest
 from kafka.protocol.admin import CreateTopicsResponse
 
 from tests.live.conftest import Live
-from tests.live.proxy import Meddler, Proxy, Request, between, decoded, encoded
+from tests.live.proxy import Meddler, Proxy, Request, Watched, between, decoded, encoded, in_earnest
 from tests.live.spec import Said, Spec, acl, topic
 from tests.live.test_ownership import estate
 from tests.live.test_topics import live_config, make, set_by_hand
@@ -31,8 +31,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from reconciler.cli.main import main
 main()
 """
-# Requests that can be sent to hear what the broker would say.
-VETTED = frozenset({"CreateTopics", "CreatePartitions", "IncrementalAlterConfigs"})
 POLICY_VIOLATION = 44
 # A KRaft controller takes so many records an operation (QuorumController.MAX_RECORDS_PER_USER_OP).
 RECORDS = 10_000
@@ -61,35 +59,6 @@ def behind(kafka: Any, spec: Spec, meddler: Meddler | None = None) -> Iterator[P
     with between(kafka.cluster.nodes[0].ports["PLAIN"], meddler) as proxy:
         spec.cluster(proxy.bootstrap)
         yield proxy
-
-
-def in_earnest(request: Request, api: str) -> bool:
-    """Whether this is such a request that is to be carried out, and not just vetted."""
-    if request.api != api:
-        return False
-    return api not in VETTED or not request.body.validate_only
-
-
-class Watched:
-    """Meddles with the first request in earnest of one API, and counts those."""
-
-    def __init__(self, api: str, act: Callable[[bytes], bytes | None] = lambda a: a) -> None:
-        self.api = api
-        self.act = act
-        self.requests: list[Request] = []
-
-    @property
-    def meddler(self) -> Meddler:
-        return Meddler(forth=self._forth, back=self._back)
-
-    def _forth(self, request: Request) -> bytes:
-        if in_earnest(request, self.api):
-            self.requests.append(request)
-        return request.frame
-
-    def _back(self, request: Request, answer: bytes) -> bytes | None:
-        first = bool(self.requests) and request is self.requests[0]
-        return self.act(answer) if first else answer
 
 
 def start(spec: Spec, *arguments: str) -> subprocess.Popen[str]:

@@ -19,6 +19,7 @@ from confluent_kafka.admin import NewTopic
 
 from reconciler.clients import log
 from reconciler.clients.kafka import login
+from reconciler.errors import Failed
 from reconciler.ledger.store import TopicStore
 from tests.live.conftest import Live
 from tests.live.race.history import problems
@@ -116,4 +117,11 @@ def _restart(node: Any) -> None:
 
 
 def _terms(store: TopicStore) -> int:
-    return len({json.loads(entry.value or b"")["epoch"] for entry in store.journal()})
+    """How many holders there were so far; a broker that is just starting does not tell."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return len({json.loads(entry.value or b"")["epoch"] for entry in store.journal()})
+        except Failed:
+            assert time.monotonic() < end
+            time.sleep(0.2)
