@@ -15,6 +15,7 @@ from confluent_kafka.admin import AclOperation, AdminClient, DescribeClusterResu
 
 from reconciler.clients.lean import Lean, why_not
 from reconciler.clients.refusal import explain, hopeless, unusable
+from reconciler.core.model import Risk
 from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
 
 # The request went out, or may have, and nothing came back: only reading back tells what happened.
@@ -201,6 +202,15 @@ def _grant(what: str, error: BaseException) -> str:
     place = f"--topic {name}" if kind == "topic" else "--cluster"
     who = "kafka-acls --add --allow-principal User:THIS_LOGIN"
     return f"grant it: {who} --operation {NEEDS[request]} {place}"
+
+
+def opinion(about: object, error: BaseException) -> Risk:
+    """What a server said when it was asked whether it would do something, as a risk of doing it."""
+    if code(error) in DENIED:
+        return Risk("KS101", f"not vetted: {reason(error)}")
+    if code(error) in LOST:
+        raise refused(f"vetting {about}", error)
+    return Risk("KS903", f"the broker refuses: {reason(error)}")
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -7,7 +7,7 @@ from typing import cast
 from urllib.parse import quote, unquote
 
 from reconciler.clients import quotas
-from reconciler.clients.kafka import DENIED, LOST, Kafka, code, reason, refused
+from reconciler.clients.kafka import Kafka, opinion, reason
 from reconciler.clients.lean import LostAnswer
 from reconciler.clients.quotas import Entity, Quota
 from reconciler.core.model import (
@@ -129,7 +129,7 @@ class QuotaDriver:
         for entity, error in answers.items():
             if error is not None:
                 key = wanted[entity].key
-                found[key] = [_opinion(key, error)]
+                found[key] = [opinion(key, error)]
         return found
 
     def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
@@ -155,14 +155,6 @@ def _quota(change: Change) -> Quota:
         return Quota(entity, dict.fromkeys(_limits(change.before)))
     wanted = _limits(change.after).items()
     return Quota(entity, {name: None if v is None else float(v) for name, v in wanted})
-
-
-def _opinion(key: Key, error: BaseException) -> Risk:
-    if code(error) in DENIED:
-        return Risk("KS101", f"not vetted: {reason(error)}")
-    if code(error) in LOST:
-        raise refused(f"vetting {key}", error)
-    return Risk("KS903", f"the broker refuses: {reason(error)}")
 
 
 CODES = (

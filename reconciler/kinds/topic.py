@@ -9,7 +9,7 @@ from confluent_kafka.admin import NewTopic
 
 from reconciler.clients import topics
 from reconciler.clients.evidence import gather
-from reconciler.clients.kafka import DENIED, LOST, Kafka, code, reason, refused
+from reconciler.clients.kafka import LOST, Kafka, code, opinion, reason
 from reconciler.core.model import (
     Action,
     Body,
@@ -269,16 +269,8 @@ def _opinions(
         answers = ask(chosen, act)
         for change in chosen:
             if error := answers.get(change.key.name):
-                risks.setdefault(change.key, []).append(_opinion(change.key, error))
+                risks.setdefault(change.key, []).append(opinion(change.key, error))
     return risks
-
-
-def _opinion(key: Key, error: BaseException) -> Risk:
-    if code(error) in DENIED:
-        return Risk("KS101", f"not vetted: {reason(error)}")
-    if code(error) in LOST:
-        raise refused(f"vetting {key}", error)
-    return Risk("KS903", f"the broker refuses: {reason(error)}")
 
 
 _WORST = (Status.DONE, Status.SKIPPED, Status.UNKNOWN, Status.FAILED)
