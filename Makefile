@@ -36,8 +36,9 @@ bench: $(READY)
 bench-large: $(READY)
 	@$(BIN)/python -m bench --large
 
-# Every fault at every request of an apply, about half an hour; writes docs/reliability.md.
+# A hundred terms of the race for the lock, then every fault at every request of an apply: about half an hour.
 crash-matrix: $(READY)
+	@KSTATE_RACE_TERMS=100 $(BIN)/python -m pytest -q tests/live/race
 	@$(BIN)/python -m tests.crash
 
 # The rules broken on purpose, about half an hour; writes docs/reliability.md.

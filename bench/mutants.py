@@ -1,4 +1,4 @@
-"""`make mutants`: the rules broken on purpose, and how often a test noticed; the score goes into docs/reliability.md."""
+"""`make mutants`: the rules broken on purpose, and how often a test noticed; docs/reliability.md gets the score."""
 
 from __future__ import annotations
 

@@ -73,6 +73,7 @@ def run(arguments: list[str]) -> int:
     from reconciler.cli.console import complain
     from reconciler.errors import KstateError
 
+    _heed_sigterm()
     try:
         code = build()(arguments, prog_name="kstate", standalone_mode=False)
         _flush()
@@ -92,6 +93,15 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except Exception as error:  # noqa: BLE001  # the last line of defence: a defect of ours, said in one sentence
         return _defect(error)
+
+
+def _heed_sigterm() -> None:
+    """A SIGTERM while nothing is written yet ends like a Ctrl-C: in words, and with everything closed."""
+    import signal
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _flush() -> None:

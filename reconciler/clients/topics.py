@@ -156,7 +156,7 @@ def alter(
     """Set configs on topics, or unset them (None); never touches a key that is not named (KIP-339)."""
     answers: Answers = {}
     wanted = [_alteration(name, values) for name, values in sorted(edits.items())]
-    for batch in batches(wanted, BATCH):
+    for batch in by_records(wanted, lambda topic: len(topic.incremental_configs)):
         asked = kafka.admin.incremental_alter_configs(
             list(batch), request_timeout=patience(kafka, batch), validate_only=validate
         )

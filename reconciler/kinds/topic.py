@@ -268,7 +268,9 @@ def _opinions(
     for act, chosen in _acts([c for c in possible if c.action is not Action.DELETE]):
         answers = ask(chosen, act)
         for change in chosen:
-            if error := answers.get(change.key.name):
+            error = answers.get(change.key.name)
+            # Somebody made it, or took it away, since it was read: whether that is as planned is seen at the apply.
+            if error is not None and code(error) not in {EXISTS, *topics.MISSING}:
                 risks.setdefault(change.key, []).append(opinion(change.key, error))
     return risks
 

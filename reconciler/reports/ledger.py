@@ -41,6 +41,8 @@ def _paragraph(apply: str, links: Sequence[Link]) -> Iterator[str]:
             yield f"      {outcome['status']}  {visible(outcome['key'] + words)}"
     if what == "apply" and last.kind != "end":
         yield "      it never said that it ended: it was killed, or still runs"
+    elif what == "apply" and not last.body.get("complete"):
+        yield "      it ended incomplete: stopped, or refused in part; what was not tried is not listed"
 
 
 def data(cluster: str, links: Iterable[Link]) -> dict[str, Any]:
