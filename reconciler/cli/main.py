@@ -17,6 +17,7 @@ VERBS = (
     "plan",
     "apply",
     "drift",
+    "import_",
     "show",
     "explain",
     "adopt",

@@ -287,11 +287,18 @@ class World:
     planned: Mapping[str, Resource]
 
 
+# The reverse of `Kind.resources`: live resources in, bodies of documents (`name`, `spec`) that mean them out.
+Documents: TypeAlias = "Callable[[Sequence[Resource]], Iterable[Mapping[str, Json]]]"
 Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]]
 
 
 def no_problems(_document: Document) -> Iterable[tuple[Path, str]]:
     """The check of a kind whose JSON Schema says everything there is to check."""
+    return ()
+
+
+def no_documents(_resources: Sequence[Resource]) -> Iterable[Mapping[str, Json]]:
+    """The `documents` of a kind that cannot be imported."""
     return ()
 
 
@@ -321,7 +328,7 @@ class Kind:
     that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
     on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that no
     server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved before
-    anything is written.
+    anything is written. `documents` is the reverse of `resources`, for an import.
     """
 
     name: str
@@ -335,6 +342,7 @@ class Kind:
     facts: bool = False
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+    documents: Documents = no_documents
     owns: str = ""
     owned_as: Callable[[str], str] = same
     rights: Mapping[str, str] = field(default_factory=dict)

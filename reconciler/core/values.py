@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from reconciler.core.model import Json
-from reconciler.core.units import duration_ms, size_bytes
+from reconciler.core.units import duration_ms, say_duration, say_size, size_bytes
 
 _FRACTION = re.compile(r"-?\d+\.\d+")
 # The order of these lists has no meaning to Kafka.
@@ -51,3 +51,23 @@ def lenient(name: str, value: str) -> str:
         return _text(name, value)
     except ValueError:
         return value
+
+
+def spoken(name: str, value: str) -> Json:
+    """A server's value as a person writes it: `7d` for 604800000, numbers and booleans as such.
+
+    What comes out means the same as what went in: `canonical(name, spoken(name, value)) == lenient(name, value)`.
+    """
+    text = lenient(name, value)
+    found: Json = text
+    if text.lstrip("-").isdigit() and str(int(text)) == text:
+        number = int(text)
+        said = say_duration(number) if name.endswith(".ms") else None
+        said = said or (say_size(number) if name.endswith("bytes") else None)
+        found = said or number
+    elif text in ("true", "false"):
+        found = text == "true"
+    try:
+        return found if canonical(name, found) == text else text
+    except ValueError:
+        return text

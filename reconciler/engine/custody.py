@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reconciler.core import book as pages
 from reconciler.core import journal
 from reconciler.core.book import Owned, Record
+from reconciler.core.desired import with_unseen
 from reconciler.core.diff import flat, nest
 from reconciler.core.journal import Link
 from reconciler.core.model import Body, Document, Key, Resource, Scope, Session, State, Target
@@ -75,7 +76,9 @@ def _claim(spec: Spec, wanted: Wanted, options: Options) -> Claim:
     document, _, want = wanted
     estate = estate_of(spec).name
     with _opened(spec, document, options) as (session, store):
-        live = _declared(session, wanted)
+        wishes = {key: resource.settings for key, resource in want.state.items()}
+        # What no server tells is taken at the document's word: nobody could know better.
+        live = with_unseen(_declared(session, wanted), wishes, kinds_registry.load())
         keeping = look(store, session.cluster_id, estate)
     by = Owned(
         estate, {}, "adopted", apply=options.apply_id, commit=options.commit, at=stamp(options.now)

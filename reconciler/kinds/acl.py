@@ -17,6 +17,7 @@ from reconciler.core.model import (
     Change,
     Code,
     Document,
+    Json,
     Key,
     Kind,
     Outcome,
@@ -28,7 +29,7 @@ from reconciler.core.model import (
     Session,
     Status,
 )
-from reconciler.kinds import acl_costs
+from reconciler.kinds import acl_costs, acl_folding
 
 CLUSTER = "kafka-cluster"
 Grant = Mapping[str, object]
@@ -271,6 +272,13 @@ CODES = (
     ),
 )
 
+
+def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+    """Bindings of kinds that kstate does not know are left out: no document could ask for them."""
+    found = (decode(resource.name) for resource in live)
+    return acl_folding.documents(b for b in found if acls.UNKNOWN not in b[1:6])
+
+
 KIND = Kind(
     name="acl",
     document="Acl",
@@ -282,5 +290,6 @@ KIND = Kind(
     owns="principals",
     owned_as=lambda name: decode(name).principal,
     rights={"Describe": "to see ACLs", "Alter": "to grant and revoke them"},
+    documents=documents,
     codes=(*CODES, *acl_costs.CODES),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 from urllib.parse import quote, unquote
@@ -33,6 +34,7 @@ from reconciler.core.risk import each
 from reconciler.core.units import size_bytes
 
 DEFAULT = "*"
+UNFIT = re.compile(r"[^A-Za-z0-9._:@=,+-]+")
 
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
@@ -70,6 +72,21 @@ def decode(name: str) -> Entity:
     """The reverse of `encode`."""
     parts = (part.partition("=") for part in name.split(","))
     return tuple((kind, None if value == DEFAULT else unquote(value)) for kind, _, value in parts)
+
+
+def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+    """One document for each entity."""
+    for resource in live:
+        entity: dict[str, Json] = {
+            kind: {"default": True} if name is None else name
+            for kind, name in decode(resource.name)
+        }
+        limits = {
+            name: float(value or 0) if "." in str(value) else int(value or 0)
+            for name, value in _limits(resource.settings).items()
+        }
+        title = UNFIT.sub("-", resource.name.replace(DEFAULT, "default")).strip("-._:@=,+")
+        yield {"name": title, "spec": {"entity": entity, "limits": limits}}
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -178,6 +195,7 @@ KIND = Kind(
     resources=resources,
     check=check,
     drivers=(QuotaDriver(),),
+    documents=documents,
     after=("user",),
     owns="principals",
     owned_as=lambda name: f"User:{dict(decode(name)).get('user') or ''}",

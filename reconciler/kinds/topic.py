@@ -16,6 +16,7 @@ from reconciler.core.model import (
     Change,
     Code,
     Document,
+    Json,
     Key,
     Kind,
     Outcome,
@@ -29,7 +30,7 @@ from reconciler.core.model import (
     World,
 )
 from reconciler.core.risk import each
-from reconciler.core.values import canonical, lenient
+from reconciler.core.values import canonical, lenient, spoken
 from reconciler.kinds import topic_costs
 
 INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
@@ -54,6 +55,16 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     if values:
         settings["config"] = values
     yield Resource(document.name, cast("Body", settings))
+
+
+def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+    """One document a topic, values as a person writes them."""
+    for resource in live:
+        spec = {name: resource.settings[name] for name in ("partitions", "replication")}
+        config = {
+            name: spoken(name, value or "") for name, value in _config(resource.settings).items()
+        }
+        yield {"name": resource.name, "spec": {**spec, **({"config": config} if config else {})}}
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -332,6 +343,7 @@ KIND = Kind(
     resources=resources,
     check=check,
     drivers=(TopicDriver(),),
+    documents=documents,
     after=("user",),
     facts=True,
     owns="topics",

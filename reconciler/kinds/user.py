@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
@@ -14,6 +15,7 @@ from reconciler.core.model import (
     Change,
     Code,
     Document,
+    Json,
     Key,
     Kind,
     Outcome,
@@ -45,6 +47,17 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     if spec.get("rotation"):
         settings["rotation"] = spec["rotation"]
     yield Resource(document.name, cast("Body", settings))
+
+
+def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+    """Users with one credential, their passwords as references to be filled in: Kafka gives none away."""
+    for resource in live:
+        credentials = _credentials(resource.settings)
+        if len(credentials) == 1:
+            [(mechanism, iterations)] = credentials.items()
+            variable = re.sub(r"\W+", "_", resource.name).upper()
+            spec: dict[str, Json] = {"mechanism": mechanism, "iterations": iterations}
+            yield {"name": resource.name, "spec": {**spec, "password": f"env:{variable}_PASSWORD"}}
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -170,6 +183,7 @@ KIND = Kind(
     resources=resources,
     check=check,
     drivers=(UserDriver(),),
+    documents=documents,
     unseen=UNSEEN,
     secrets=frozenset({"password"}),
     owns="principals",
