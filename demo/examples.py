@@ -72,7 +72,8 @@ def week(spec: Path) -> None:
     documents = [d for d in content.split("---\n") if "catalog.images.v1" not in d]
     (spec / "shop/catalog.yaml").write_text("---\n".join(documents))
     produce("catalog.images.v1", 1_200)
-    produce("customers.sessions.v1", 5_000)
+    produce("customers.sessions.v1", 4_000, hours=6)
+    produce("customers.sessions.v1", 1_000)
     set_by_hand("payments.requested.v1", "compression.type", "gzip")
 
 

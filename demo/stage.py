@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,12 +66,13 @@ def set_by_hand(topic: str, setting: str, value: str) -> None:
     admin.incremental_alter_configs([resource])[resource].result()
 
 
-def produce(topic: str, records: int) -> None:
-    """Put so many records of 200 bytes into a topic of the first cluster."""
+def produce(topic: str, records: int, hours: int = 0) -> None:
+    """Put so many records of 200 bytes, so many hours old, into a topic of the first cluster."""
     from confluent_kafka import Producer
 
     producer = Producer({"bootstrap.servers": os.environ["KSTATE_SANDBOX_BOOTSTRAP"]})
+    when = int((time.time() - 3600 * hours) * 1000)
     for number in range(records):
-        producer.produce(topic, key=str(number), value=os.urandom(200))
+        producer.produce(topic, key=str(number), value=os.urandom(200), timestamp=when)
     if producer.flush(30):
         raise WentWrong(f"{topic}: not every record was taken")
