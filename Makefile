@@ -23,7 +23,7 @@ docs: $(READY)
 	@$(BIN)/python -m docs.generate
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations=15
 
 lint: $(READY)
 	@$(BIN)/ruff check .

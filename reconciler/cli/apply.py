@@ -93,7 +93,7 @@ def _planned(spec: str, settings: Options, values: str | None) -> Planned:
 
 
 def _saved(path: str, settings: Options, values: str | None) -> Planned:
-    from reconciler.cli.common import read_plan
+    from reconciler.cli.saved import read_plan
     from reconciler.engine.planning import Planned
     from reconciler.errors import BadUsage
 

@@ -42,29 +42,6 @@ def read_spec(folder: str, values: str | None) -> Spec:
     return load(Path(folder), values=Path(values) if values else None)
 
 
-def read_plan(path: str) -> Plan:
-    """A saved plan, read once: what is checked is what is used. Raises Stale for whatever is not that very file.
-
-    A link could lead elsewhere by the time somebody else looks, and a pipe gives different bytes to each reader.
-    """
-    import stat
-
-    from reconciler.core.plan import parse
-    from reconciler.errors import BadUsage, Stale
-
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if Path(path).is_symlink():
-            raise Stale(f"{path} is a symbolic link, not a plan") from error
-        raise BadUsage(f"cannot read {path}: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise Stale(f"{path} is no ordinary file")
-    with os.fdopen(handle, "rb") as file:
-        return parse(file.read())
-
-
 def options(
     *,
     clusters: list[str] | None = None,

@@ -20,7 +20,8 @@ def show(
     ] = "text",
 ) -> None:
     """Show a saved plan again."""
-    from reconciler.cli.common import check_format, read_plan, show_plan
+    from reconciler.cli.common import check_format, show_plan
+    from reconciler.cli.saved import read_plan
 
     check_format(form, FORMATS)
     show_plan(read_plan(plan), form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     NewTopic,
@@ -23,6 +25,16 @@ from reconciler.clients.quotas import Quota
 from reconciler.clients.users import Credential, write
 from tests.live.conftest import Live
 from tests.live.spec import Spec
+
+ANY = AclBindingFilter(
+    ResourceType.ANY,
+    None,
+    ResourcePatternType.ANY,
+    None,
+    None,
+    AclOperation.ANY,
+    AclPermissionType.ANY,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +52,10 @@ def wild(sandboxes: Callable[..., Live]) -> Live:
         future.result()
     for future in live.admin.create_acls([*_bindings()]).values():
         future.result()
+    end = time.monotonic() + 15
+    while len(live.admin.describe_acls(ANY).result()) < len(_bindings()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
     with closing(login("live", live.bootstrap, {}, 10.0)) as own:
         write(own, [Credential("shop app", "SCRAM-SHA-256", 4096, "whatever-it-was")])
         quotas.write(own, [Quota((("user", "shop app"),), {"producer_byte_rate": 1048576.0})])
@@ -68,8 +84,8 @@ def test_import_plan_adopt(wild: Live, spec: Spec, tmp_path: Path) -> None:
     out = tmp_path / "imported"
     said = spec.run("import", str(spec.folder), "-c", "live", "--out", str(out))
     assert said.code == 0, said.err
-    assert "7 topics" in said.err
-    assert "5 acls" in said.err
+    assert "7 topics" in said.err, said.err
+    assert "5 acls" in said.err, said.err
     assert "left out" not in said.err.replace(
         "left out, because no document can say it: user/admin", ""
     )
