@@ -48,7 +48,8 @@ def _paragraph(apply: str, links: Sequence[Link]) -> Iterator[str]:
 
 
 def _said(link: Link, name: str) -> str:
-    return visible(str(link.body.get(name, "")))
+    found = link.body.get(name, "")
+    return visible(", ".join(map(str, found)) if isinstance(found, list) else str(found))
 
 
 def _listed(link: Link, name: str) -> Sequence[object]:

@@ -113,7 +113,9 @@ def _unmanaged(plan: Plan, paint: Paint) -> Iterator[str]:
 
 def _records(plan: Plan, paint: Paint) -> Iterator[str]:
     if plan.records:
-        yield paint("strong", "records") + paint("dim", "  of what kstate owns; an apply updates them")
+        yield paint("strong", "records") + paint(
+            "dim", "  of what kstate owns; an apply updates them"
+        )
         yield from (f"    {words.record(kept)}" for kept in plan.records)
         yield ""
 

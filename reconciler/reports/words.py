@@ -34,9 +34,7 @@ def visible(text: str) -> str:
 
 def _hidden(char: str) -> bool:
     selector = "\ufe00" <= char <= "\ufe0f" or "\U000e0000" <= char <= "\U000e0fff"
-    return char != " " and (
-        selector or char in _UNSEEN or unicodedata.category(char) in _HIDDEN
-    )
+    return char != " " and (selector or char in _UNSEEN or unicodedata.category(char) in _HIDDEN)
 
 
 def _spelt(char: str) -> str:
