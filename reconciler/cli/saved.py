@@ -92,5 +92,7 @@ def _shown_as_done(change: Change) -> bool:
     if load()[change.key.kind].secrets:
         # Such an update carries all that is wanted, so that the server has it whole.
         differ = {path for path in differ if path in before or path in shown}
-    agree = all((before.get(e.path), after.get(e.path)) == (e.before, e.after) for e in change.edits)
+    agree = all(
+        (before.get(e.path), after.get(e.path)) == (e.before, e.after) for e in change.edits
+    )
     return agree and differ == shown
