@@ -60,14 +60,15 @@ def apply(
     from dataclasses import replace
 
     from reconciler.cli.common import check_format, options, seconds
+    from reconciler.cli.said import approval, check_digest
     from reconciler.core.plan import seal
-    from reconciler.core.risk import Approval
 
     check_format(form, FORMATS)
+    check_digest(expect)
+    approvals = [approval(text) for text in approve or ()]
     saved = spec.endswith(".json")
     settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
-    approvals = [Approval.parse(text) for text in approve or ()]
     made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
     settings = replace(settings, seal=seal(made.plan) if saved else "")
     raise typer.Exit(_carry_out(made, settings, approvals, _Wish(expect, yes or saved, form)))
@@ -107,17 +108,21 @@ def _saved(path: str, settings: Options, values: str | None) -> Planned:
 def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish: _Wish) -> int:
     from reconciler.cli.common import consent, show_plan
     from reconciler.cli.console import tell
+    from reconciler.core.model import Level, Risk
     from reconciler.engine.applying import check_expected, check_fresh, stands_in_the_way
+    from reconciler.reports.words import visible
 
     plan = made.plan
-    if wish.expect:
+    if wish.expect is not None:
         check_expected(plan, wish.expect)
     check_fresh(plan, settings)
     if wish.form == "text":
         show_plan(plan, "text")
     gate = stands_in_the_way(plan, approvals)
     for unused in gate.unused:
-        tell(f"note: --approve {unused} matched nothing in this plan")
+        never = Risk(unused.code, "").level is Level.IMPOSSIBLE
+        why = "cannot be approved" if never else "matched nothing in this plan"
+        tell(f"note: --approve {visible(str(unused))} {why}")
     if gate.blocked:
         return _refuse(gate)
     if not plan.changes and not plan.records:
@@ -131,7 +136,8 @@ def _refuse(gate: Gate) -> int:
     from reconciler.cli.console import tell
     from reconciler.reports.words import visible, way_out
 
-    tell(f"kstate: nothing was written; {len(gate.blocked)} risks stand in the way:")
+    many = "risks stand" if len(gate.blocked) > 1 else "risk stands"
+    tell(f"kstate: nothing was written; {len(gate.blocked):,} {many} in the way:")
     for gated in gate.blocked:
         what = f"{gated.key}: " if gated.key else ""
         tell(f"  {gated.risk.code} {visible(what + gated.risk.message)}")
@@ -154,15 +160,13 @@ def _write(made: Planned, settings: Options, form: str) -> int:
 
 
 def _show(result: Result, form: str) -> None:
-    from reconciler.cli.console import clear_progress, coloured, out
+    from reconciler.cli.console import clear_progress, coloured, out, out_json
     from reconciler.core.result import to_json
     from reconciler.reports import text
 
     clear_progress()
     if form == "json":
-        import json
-
-        out(json.dumps(to_json(result), indent=1, ensure_ascii=False) + "\n")
+        out_json(to_json(result))
     elif result.outcomes:
         out(text.result(result, text.ansi if coloured(sys.stdout) else text.plain))
 

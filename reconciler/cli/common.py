@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reconciler.errors import KstateError
     from reconciler.spec.folder import Spec
 
+MOST_SECONDS = 24 * 60 * 60
+
 SpecArgument = Annotated[
     str, typer.Argument(metavar="[SPEC]", help="Folder of the spec, or one YAML file.")
 ]
@@ -56,6 +58,8 @@ def options(
     from reconciler.cli.console import progress
     from reconciler.engine.clusters import Options
 
+    for glob in only or ():
+        _check_only(glob)
     return Options(
         now=datetime.now(UTC),
         clusters=tuple(clusters or ()),
@@ -67,6 +71,22 @@ def options(
         who=who(),
         apply_id=uuid4().hex[:16],
     )
+
+
+def _check_only(glob: str) -> None:
+    """Raises BadUsage for what can leave nothing in: a plan of nothing would look like one with nothing to do."""
+    from fnmatch import fnmatchcase
+
+    from reconciler.errors import BadUsage
+    from reconciler.kinds.registry import load
+    from reconciler.reports.words import shell
+
+    kind, slash, name = glob.partition("/")
+    if not slash or not name:
+        raise BadUsage(f"--only {shell(glob)}: expected KIND/GLOB, as in `topic/orders.*`")
+    if not any(fnmatchcase(known, kind) for known in load()):
+        there = ", ".join(load())
+        raise BadUsage(f"--only {shell(glob)}: no kind is called {kind}; there is {there}")
 
 
 def who() -> str:
@@ -94,13 +114,17 @@ def seconds(text: str, option: str = "--timeout") -> float:
     """`10s`, `500ms`, `2m` or a bare number of seconds. Raises BadUsage."""
     from reconciler.core.units import duration_ms
     from reconciler.errors import BadUsage
+    from reconciler.reports.words import shell
 
     try:
         found = float(text) if text.replace(".", "", 1).isdigit() else duration_ms(text) / 1000
     except ValueError as error:
-        raise BadUsage(f"{option}: {error}") from error
+        expected = "a time such as `500ms`, `10s` or `2m`"
+        raise BadUsage(f"{option} {shell(text)}: expected {expected}") from error
     if found < 0 or (found == 0 and option == "--timeout"):
-        raise BadUsage(f"{option}: expected more than nothing, found {text!r}")
+        raise BadUsage(f"{option} {shell(text)}: expected more than nothing")
+    if found > MOST_SECONDS:
+        raise BadUsage(f"{option} {shell(text)}: expected at most a day")
     return found
 
 
@@ -139,13 +163,13 @@ def show_plan(plan: Plan, form: str) -> None:
     """The plan on stdout in one of the forms."""
     import sys
 
-    from reconciler.cli.console import clear_progress, coloured, out
+    from reconciler.cli.console import clear_progress, coloured, out, out_json
 
     clear_progress()
     if form == "json":
-        from reconciler.core.plan import render
+        from reconciler.core.plan import to_json
 
-        out(render(plan).decode())
+        out_json(to_json(plan), sort_keys=True)
     elif form == "markdown":
         from reconciler.reports import markdown
 
@@ -159,9 +183,10 @@ def show_plan(plan: Plan, form: str) -> None:
 def check_format(form: str, known: tuple[str, ...]) -> None:
     """Raises BadUsage for a form that does not exist, before anything is read."""
     from reconciler.errors import BadUsage
+    from reconciler.reports.words import shell
 
     if form not in known:
-        raise BadUsage(f"--format {form}: there is {', '.join(known)}")
+        raise BadUsage(f"--format {shell(form)}: there is {', '.join(known)}")
 
 
 def tell_failures(failures: dict[str, KstateError]) -> int:

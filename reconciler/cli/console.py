@@ -11,27 +11,32 @@ from reconciler.errors import KstateError, SpecInvalid
 
 
 def coloured(stream: TextIO) -> bool:
-    """Colour on a terminal only; NO_COLOR (no-color.org) and a dumb terminal switch it off."""
-    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return wanted and stream.isatty()
+    """Colour on a terminal only; NO_COLOR (no-color.org), CI and a dumb terminal switch it off."""
+    return _interactive(stream) and not os.environ.get("NO_COLOR")
+
+
+def _interactive(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
 
 
 def progress() -> Callable[[str], None]:
     """A line that replaces itself on a terminal; silence everywhere else, where nobody watches."""
-    if not sys.stderr.isatty() or os.environ.get("CI"):
-        return lambda _event: None
-    return _replace_line
+    return _replace_line if _interactive(sys.stderr) else lambda _event: None
 
 
 def _replace_line(event: str) -> None:
-    width = os.get_terminal_size(sys.stderr.fileno()).columns
-    sys.stderr.write(f"\r\x1b[2K{event[: width - 1]}")
+    import shutil
+
+    from reconciler.reports.words import visible
+
+    width = shutil.get_terminal_size().columns
+    sys.stderr.write(f"\r\x1b[2K{visible(event)[: width - 1]}")
     sys.stderr.flush()
 
 
 def clear_progress() -> None:
     """Take the last progress line away again."""
-    if sys.stderr.isatty() and not os.environ.get("CI"):
+    if _interactive(sys.stderr):
         sys.stderr.write("\r\x1b[2K")
         sys.stderr.flush()
 
@@ -41,6 +46,26 @@ def out(text: str) -> None:
     from reconciler.secrets.references import redact
 
     sys.stdout.write(redact(text))
+
+
+def out_json(found: object, *, indent: int | None = 1, sort_keys: bool = False) -> None:
+    """Data as JSON, on stdout: in ASCII, so that no text in it can command a terminal or a CI."""
+    import json
+
+    text = json.dumps(_masked(found), indent=indent, sort_keys=sort_keys)
+    # A `#` stands in strings only; `##[...]` is an order to a CI wherever it stands.
+    sys.stdout.write(text.replace("##", "\\u0023#") + "\n")
+
+
+def _masked(found: object) -> object:
+    """Before the escapes of JSON come between a text and the secret in it."""
+    from reconciler.secrets.references import redact
+
+    if isinstance(found, dict):
+        return {redact(str(name)): _masked(inner) for name, inner in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [_masked(inner) for inner in found]
+    return redact(found) if isinstance(found, str) else found
 
 
 def tell(text: str) -> None:

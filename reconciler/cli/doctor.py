@@ -21,6 +21,7 @@ def doctor(
     from reconciler.cli.common import options, read_spec, tell_failures
     from reconciler.cli.console import out
     from reconciler.engine.checkup import checkup
+    from reconciler.reports.words import visible
 
     found = read_spec(spec, values)
     healthy, failures = checkup(found, options(clusters=cluster, timeout=timeout, folder=spec))
@@ -28,7 +29,7 @@ def doctor(
     for name, findings in sorted(healthy.items()):
         out(f"cluster {name}\n")
         for finding in findings:
-            out(f"  {'ok ' if finding.ok else 'NO '} {finding.text}\n")
+            out(f"  {'ok ' if finding.ok else 'NO '} {visible(finding.text)}\n")
             complete = complete and finding.ok
     code = tell_failures(dict(failures))
     raise typer.Exit(code or (0 if complete else 1))

@@ -51,15 +51,13 @@ def drift(
 def _show(drift: Drift, form: str) -> None:
     import sys
 
-    from reconciler.cli.console import clear_progress, coloured, out
+    from reconciler.cli.console import clear_progress, coloured, out, out_json
     from reconciler.core.drift import to_json
     from reconciler.reports import drift as report
     from reconciler.reports.text import ansi, plain
 
     clear_progress()
     if form == "json":
-        import json
-
-        out(json.dumps(to_json(drift), indent=1, ensure_ascii=False) + "\n")
+        out_json(to_json(drift))
     else:
         out(report.text(drift, ansi if coloured(sys.stdout) else plain))

@@ -29,10 +29,8 @@ def history(
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Who applied what."""
-    import json
-
     from reconciler.cli.common import check_format, options, read_spec, tell_failures
-    from reconciler.cli.console import clear_progress, out, tell
+    from reconciler.cli.console import clear_progress, out, out_json, tell
     from reconciler.engine.custody import history as read
     from reconciler.reports import ledger
 
@@ -42,11 +40,10 @@ def history(
     )
     clear_progress()
     for name, one in sorted(found.items()):
-        out(
-            ledger.text(name, one.links)
-            if form == "text"
-            else json.dumps(ledger.data(name, one.links)) + "\n"
-        )
+        if form == "json":
+            out_json(ledger.data(name, one.links), indent=None)
+        else:
+            out(ledger.text(name, one.links))
         for problem in one.problems if verify else ():
             tell(f"cluster {name}: {problem}")
         if verify and not one.problems:

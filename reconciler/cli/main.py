@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 
@@ -66,7 +68,25 @@ def _show_version() -> None:
 
 def main() -> None:
     """Run the command line and end the process with one of the README's exit codes."""
-    sys.exit(run(sys.argv[1:]))
+    _have_streams()
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritable(error) if code == 0 else code
+        _no_more_output()
+    sys.exit(code)
+
+
+def _have_streams() -> None:
+    """Both streams open, so that no socket takes their place, and able to say every character."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: list[str]) -> int:
@@ -77,21 +97,18 @@ def run(arguments: list[str]) -> int:
     _heed_sigterm()
     try:
         code = build()(arguments, prog_name="kstate", standalone_mode=False)
-        _flush()
         return code if isinstance(code, int) else 0
     except KstateError as error:
         complain(error)
         return error.exit_code
     except TyperException as error:
-        print(f"kstate: {error.format_message()}", file=sys.stderr)
-        print("`kstate --help` lists the verbs, `kstate VERB --help` the options.", file=sys.stderr)
+        print(_usage(error), file=sys.stderr)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         print("kstate: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        _no_more_output()
-        return FAILED
+    except OSError as error:
+        return _unwritable(error)
     except Exception as error:  # noqa: BLE001  # the last line of defence: a defect of ours, said in one sentence
         return _defect(error)
 
@@ -105,8 +122,28 @@ def _heed_sigterm() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _flush() -> None:
-    sys.stdout.flush()
+def _usage(error: TyperException) -> str:
+    """What was wrong with the arguments; for none at all the help, as it is."""
+    said = error.format_message()
+    if said.startswith("Usage: "):
+        return said
+    from reconciler.reports.words import visible
+
+    return (
+        f"kstate: {visible(said)}\n"
+        "`kstate --help` lists the verbs, `kstate VERB --help` the options."
+    )
+
+
+def _unwritable(error: OSError) -> int:
+    """Nobody reads any more, or the disk is full; any other of the system's errors is a defect of ours."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    if not full and not isinstance(error, BrokenPipeError):
+        return _defect(error)
+    _no_more_output()
+    if full:
+        print(f"kstate: cannot write the answer: {error.strerror}", file=sys.stderr)
+    return FAILED
 
 
 def _no_more_output() -> None:

@@ -47,6 +47,8 @@ def plan(
     from reconciler.engine.planning import plan as make
 
     check_format(form, FORMATS)
+    if out is not None:
+        _check_target(out)
     found = read_spec(spec, values)
     if out:
         _refuse_literal_secrets(found)
@@ -69,6 +71,21 @@ def exit_code(plan: Plan, *, detailed: bool) -> int:
     return 2 if detailed and plan.changes else 0
 
 
+def _check_target(out: str) -> None:
+    """Raises BadUsage for a file that cannot be written, or that `apply` would not take for a plan."""
+    from pathlib import Path
+
+    from reconciler.errors import BadUsage
+    from reconciler.reports.words import shell
+
+    if not out.endswith(".json"):
+        why = "the name of a plan ends in .json, so that `apply` knows it"
+        raise BadUsage(f"--out {shell(out)}: {why}")
+    if Path(out).is_dir() or not Path(out).parent.is_dir():
+        what = "it is a folder" if Path(out).is_dir() else f"there is no folder {Path(out).parent}"
+        raise BadUsage(f"--out {out}: {what}")
+
+
 def _refuse_literal_secrets(spec: Spec) -> None:
     from reconciler.errors import BadUsage
     from reconciler.spec.literals import literal_secrets
@@ -89,6 +106,7 @@ def _save(plan: Plan, path: str) -> None:
     from reconciler.cli.console import tell
     from reconciler.core.plan import render
     from reconciler.errors import BadUsage
+    from reconciler.reports.words import shell
 
     target = Path(path)
     try:
@@ -99,4 +117,4 @@ def _save(plan: Plan, path: str) -> None:
         Path(aside).replace(target)
     except OSError as error:
         raise BadUsage(f"cannot write {path}: {error.strerror}") from error
-    tell(f"plan saved; apply exactly this: kstate apply {path}")
+    tell(f"plan saved; apply exactly this: kstate apply {shell(path)}")

@@ -62,7 +62,7 @@ def up(
         clusters=clusters,
         extras=_words(extras),
         kafka=kafka,
-        flags=(f"-Xmx{heap}",) if heap else (),
+        flags=(f"-Xmx{_size(heap)}",) if heap else (),
         environment={k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)},
     )
     began = time.monotonic()
@@ -133,6 +133,17 @@ def _words(given: list[str] | None) -> frozenset[str]:
     return frozenset(
         word.strip() for text in given or () for word in text.split(",") if word.strip()
     )
+
+
+def _size(heap: str) -> str:
+    """Raises BadUsage for what Java would refuse, before a broker is made."""
+    import re
+
+    from reconciler.errors import BadUsage
+
+    if not re.fullmatch("[1-9][0-9]{0,6}[kmgKMG]", heap):
+        raise BadUsage(f"--heap {heap}: expected a size such as `512m` or `2g`")
+    return heap
 
 
 def _say() -> Callable[[str], None]:

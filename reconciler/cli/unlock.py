@@ -25,11 +25,12 @@ def unlock(
     from reconciler.cli.console import tell
     from reconciler.engine.custody import unlock as break_it
     from reconciler.errors import BadUsage
+    from reconciler.reports.words import visible
 
     settings = options(clusters=cluster, timeout=timeout, folder=spec)
     found, failures = break_it(read_spec(spec, values), lock, settings)
     for name, who in sorted(found.items()):
-        tell(f"cluster {name}: the lock of {who} is broken")
+        tell(f"cluster {name}: the lock of {visible(who)} is broken")
     if failures:
         raise typer.Exit(tell_failures(failures))
     if not found:

@@ -24,18 +24,17 @@ def text(drift: Drift, paint: Paint = plain) -> str:
 
 
 def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
-    about = f"  {seen.managed:,} managed, {seen.coverage:g} % of what it owns, id {seen.id}"
-    yield paint("strong", f"cluster {seen.name}") + paint("dim", about)
+    identity = words.visible(seen.id)
+    about = f"  {seen.managed:,} managed, {seen.coverage:g} % of what it owns, id {identity}"
+    yield paint("strong", f"cluster {words.visible(seen.name)}") + paint("dim", about)
     if seen.trouble:
-        yield paint("loud", f" {words.visible(seen.trouble)} ")
+        yield paint("alarm", words.visible(seen.trouble))
     for finding in drift.findings:
         if finding.key.cluster == seen.name:
             yield from _finding(finding, paint)
     for key, extra in seen.undeclared.items():
         settings = ", ".join(f"{words.visible(n)}={words.value(n, v)}" for n, v in extra.items())
-        yield paint(
-            "dim", f"  {key.kind} {words.title(key)}: set, and declared nowhere: {settings}"
-        )
+        yield paint("dim", f"  {words.thing(key)}: set, and declared nowhere: {settings}")
     shown = seen.unmanaged[:20]
     yield from (paint("dim", f"  unmanaged: {words.visible(name)}") for name in shown)
     if len(seen.unmanaged) > len(shown):
@@ -45,7 +44,7 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
 
 def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
     places = ", ".join(words.visible(source) for source in finding.sources)
-    head = f"{finding.key.kind} {words.title(finding.key)}  {SAID[finding.what]}"
+    head = f"{words.thing(finding.key)}  {SAID[finding.what]}"
     yield f"  {paint(STYLE[finding.what], head)}  {paint('dim', places)}".rstrip()
     yield from (f"      {_field(field)}" for field in finding.fields)
     if finding.what is not What.PENDING:
@@ -64,5 +63,5 @@ def _closing(drift: Drift, paint: Paint) -> str:
     if not drift.drifted:
         return paint("good", "No drift: everything is as it was applied") + waiting
     many = "resources are" if len(drift.drifted) > 1 else "resource is"
-    said = f" Drift: {len(drift.drifted):,} {many} not as applied "
-    return paint("loud", said) + waiting + paint("dim", f"\nfingerprint {drift.fingerprint}")
+    said = paint("alarm", f"Drift: {len(drift.drifted):,} {many} not as applied")
+    return said + waiting + paint("dim", f"\nfingerprint {drift.fingerprint}")

@@ -29,20 +29,39 @@ def _by_apply(links: Iterable[Link]) -> dict[str, list[Link]]:
 def _paragraph(apply: str, links: Sequence[Link]) -> Iterator[str]:
     first, last = links[0], links[-1]
     what = first.kind if first.kind in ("adopt", "release") else "apply"
-    yield f"  {first.body.get('at', '')}  {what} {visible(apply[:8])}  by {visible(str(first.body.get('who', '')))}"
+    yield f"  {_said(first, 'at')}  {what} {visible(apply[:8])}  by {_said(first, 'who')}"
     for name in ("commit", "plan", "approved"):
         if first.body.get(name):
-            yield f"      {name}: {visible(str(first.body[name]))}"
+            yield f"      {name}: {_said(first, name)}"
     for link in links:
-        for key in link.body.get("changes", ()) if what != "apply" else ():
+        for key in _listed(link, "changes") if what != "apply" else ():
             yield f"      {what}: {visible(str(key))}"
-        for outcome in link.body.get("outcomes", ()):
-            words = f": {outcome['words']}" if outcome.get("words") else ""
-            yield f"      {outcome['status']}  {visible(outcome['key'] + words)}"
+        for outcome in _listed(link, "outcomes"):
+            yield f"      {_became(outcome)}"
     if what == "apply" and last.kind != "end":
         yield "      it never said that it ended: it was killed, or still runs"
     elif what == "apply" and not last.body.get("complete"):
         yield "      it ended incomplete: stopped, or refused in part; what was not tried is not listed"
+
+
+# Whoever may write to the topic wrote these records: a field can be missing, or anything.
+
+
+def _said(link: Link, name: str) -> str:
+    found = link.body.get(name, "")
+    return visible(", ".join(map(str, found)) if isinstance(found, list) else str(found))
+
+
+def _listed(link: Link, name: str) -> Sequence[object]:
+    found = link.body.get(name)
+    return found if isinstance(found, list) else ()
+
+
+def _became(outcome: object) -> str:
+    if not isinstance(outcome, dict):
+        return visible(str(outcome))
+    why = f": {outcome['words']}" if outcome.get("words") else ""
+    return visible(f"{outcome.get('status', '')}  {outcome.get('key', '')}{why}")
 
 
 def data(cluster: str, links: Iterable[Link]) -> dict[str, Any]:

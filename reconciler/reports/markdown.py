@@ -10,27 +10,34 @@ from reconciler.core.model import Change, Level, Risk
 from reconciler.core.plan import Plan
 from reconciler.reports import words
 
+MOST_UNMANAGED = 100
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&:-])")
+_APART = "<!-- -->"
+# What GitHub looks for in the page as rendered, where a backslash is gone; a comment keeps it apart.
+_WANTED = re.compile(r"\\([@#])")
+_LINKED = re.compile(r"\b(gh|www)(?=[.\\])", re.IGNORECASE)
+# The only way that GitHub documents to have a dollar sign begin no formula.
+_DOLLAR = "<span>$</span>"
 
 
 def escape(text: str) -> str:
-    """The text as itself: no link, mention, emphasis, HTML or table cell can grow out of a name.
-
-    GitHub looks for mentions and issues in the page as rendered, where a backslash is gone; a comment keeps them apart.
-    """
-    escaped = _SPECIAL.sub(r"\\\1", words.visible(text).replace("\n", " ")).replace("\\<", "&lt;")
-    return escaped.replace("\\@", "@<!-- -->").replace("\\#", "#<!-- -->")
+    """The text as itself: no link, mention, emphasis, formula, HTML or table cell can grow out of a name."""
+    escaped = _SPECIAL.sub(r"\\\1", words.visible(text)).replace("\\<", "&lt;")
+    apart = _WANTED.sub(rf"\1{_APART}", escaped)
+    return _LINKED.sub(rf"\1{_APART}", apart).replace("$", _DOLLAR)
 
 
 def plan(plan: Plan) -> str:
-    """The whole plan; one line when there is nothing to do."""
+    """The whole plan, what stands in its way first; a few lines when there is nothing to do."""
+    about = [escape(about), ""] if (about := words.header(plan)) else []
+    about += _risks(plan)
+    if verdict := words.verdict(plan):
+        about += [f"**{escape(verdict)}**", ""]
+    rest = [*_records(plan), *_notices(plan)]
     if not plan.changes:
-        return f"**kstate: no changes** ({words.summary(plan)})\n"
-    lines = [f"### kstate plan: {words.summary(plan)}", ""]
-    if about := words.header(plan):
-        lines += [escape(about), ""]
-    lines += [*_risks(plan), *_clusters(plan), *_notices(plan), f"Digest `{plan.digest}`"]
-    return "\n".join(lines) + "\n"
+        return "\n".join([f"**kstate: no changes** ({words.summary(plan)})", "", *about, *rest])
+    lines = [f"### kstate plan: {words.summary(plan)}", "", *about, *_clusters(plan)]
+    return "\n".join([*lines, *_unmanaged(plan), *rest, f"Digest `{plan.digest}`", ""])
 
 
 def _risks(plan: Plan) -> Iterator[str]:
@@ -66,14 +73,18 @@ def code(text: str) -> str:
 
 def _clusters(plan: Plan) -> Iterator[str]:
     for name, changes in words.by_cluster(plan).items():
-        # Up to the next empty line this is HTML, where Markdown's escapes would be seen.
-        title = html.escape(words.visible(name))
+        if not changes:
+            yield from (f"cluster {escape(name)}: nothing to do", "")
+            continue
         many = f"{len(changes):,} change{'s' * (len(changes) != 1)}"
-        yield f"<details><summary>cluster {title}: {many}</summary>"
-        yield ""
         body = [line for change in changes for line in _change(change)]
-        yield from fenced("diff", body)
-        yield from ("", "</details>", "")
+        yield from _folded(f"cluster {name}: {many}", fenced("diff", body))
+
+
+def _folded(title: str, lines: list[str]) -> Iterator[str]:
+    # Up to the next empty line this is HTML, where Markdown's escapes would be seen.
+    shown = html.escape(words.visible(title)).replace("@", f"@{_APART}")
+    yield from (f"<details><summary>{shown}</summary>", "", *lines, "", "</details>", "")
 
 
 def fenced(language: str, lines: list[str]) -> list[str]:
@@ -85,15 +96,34 @@ def fenced(language: str, lines: list[str]) -> list[str]:
 
 def _change(change: Change) -> Iterator[str]:
     places = ", ".join(words.visible(source) for source in change.sources)
-    head = f"{words.symbol(change)} {change.key.kind} {words.title(change.key)}  {change.action}"
+    head = f"{words.symbol(change)} {words.thing(change.key)}  {change.action}"
     yield f"{head}  {places}".rstrip()
     for name, text in words.settings(change):
         yield f"    {name}: {text}"
+    for number, step in enumerate(change.steps, 1):
+        yield f"    step {number}: {words.visible(step)}"
+    if change.note:
+        yield f"    {words.visible(change.note)}"
     for risk, _ in words.risks(change):
         yield f"    {risk.code} {risk.level}: {words.visible(risk.message)}"
 
 
+def _unmanaged(plan: Plan) -> Iterator[str]:
+    if plan.unmanaged:
+        names = [words.visible(name) for name in plan.unmanaged[:MOST_UNMANAGED]]
+        if len(plan.unmanaged) > MOST_UNMANAGED:
+            names.append(f"and {len(plan.unmanaged) - MOST_UNMANAGED:,} more")
+        title = f"unmanaged, inside owns and in no document: {len(plan.unmanaged):,}"
+        yield from _folded(title, fenced("", names))
+
+
+def _records(plan: Plan) -> Iterator[str]:
+    if plan.records:
+        title = f"records of what kstate owns: {len(plan.records):,} to update"
+        yield from _folded(title, fenced("", [words.record(kept) for kept in plan.records]))
+
+
 def _notices(plan: Plan) -> Iterator[str]:
     for notice in plan.notices:
-        yield f"> {escape(notice)}"
+        yield f"> note: {escape(notice)}"
         yield ""

@@ -11,7 +11,15 @@ from reconciler.reports import words
 
 Paint = Callable[[str, str], str]
 
-ANSI = {"good": "32", "change": "33", "bad": "31", "loud": "1;97;41", "dim": "2", "strong": "1"}
+ANSI = {
+    "good": "32",
+    "change": "33",
+    "bad": "31",
+    "loud": "1;97;41",
+    "alarm": "1;97;41",
+    "dim": "2",
+    "strong": "1",
+}
 ACTION_STYLE = {Action.CREATE: "good", Action.UPDATE: "change", Action.DELETE: "bad"}
 STATUS_STYLE = {
     Status.DONE: "good",
@@ -21,35 +29,37 @@ STATUS_STYLE = {
 }
 
 
-def plain(_style: str, text: str) -> str:
+def plain(style: str, text: str) -> str:
     """No colour: for files, pipes, CI and NO_COLOR."""
-    return text
+    return f"!! {text}" if style == "alarm" else text
 
 
 def ansi(style: str, text: str) -> str:
     """Colour for a terminal."""
-    return f"\x1b[{ANSI[style]}m{text}\x1b[0m"
+    return f"\x1b[{ANSI[style]}m{f' {text} ' if style == 'alarm' else text}\x1b[0m"
 
 
 def plan(plan: Plan, paint: Paint = plain) -> str:
-    """The whole plan; one line when there is nothing to do."""
+    """The whole plan, what it comes to at its end; one line when there is nothing to do."""
+    about = [paint("dim", about)] if (about := words.header(plan)) else []
+    rest = [*_records(plan, paint), *_notices(plan, paint)]
     if not plan.changes:
-        return "\n".join([*_notices(plan, paint), _nothing(plan, paint)]) + "\n"
-    lines = [f"Plan: {words.summary(plan)}"]
-    if about := words.header(plan):
-        lines.append(paint("dim", about))
+        return "\n".join([*about, *rest, *_closing(plan, paint)]) + "\n"
+    lines = [f"Plan: {words.summary(plan)}", *about]
     clusters = {cluster.name: cluster for cluster in plan.clusters}
     for name, changes in words.by_cluster(plan).items():
         lines += ["", *_cluster(clusters[name], changes, paint)]
-    lines += [*_unmanaged(plan, paint), *_notices(plan, paint), "", *_closing(plan, paint)]
-    return "\n".join(lines) + "\n"
+    lines += ["", *_unmanaged(plan, paint), *rest]
+    return "\n".join([*lines, *_closing(plan, paint)]) + "\n"
 
 
 def _nothing(plan: Plan, paint: Paint) -> str:
     counts = plan.summary
     rest = f"{counts['unchanged']:,} unchanged, {counts['unmanaged']:,} unmanaged"
-    where = ", ".join(cluster.name for cluster in plan.clusters) or "no cluster"
-    return paint("good", f"No changes: {where} is as the spec says") + f" ({rest})."
+    names = [words.visible(cluster.name) for cluster in plan.clusters] or ["no cluster"]
+    verb = "are" if len(names) > 1 else "is"
+    said = f"No changes: {', '.join(names)} {verb} as the spec says"
+    return paint("good", said) + f" ({rest})."
 
 
 def _cluster(cluster: ClusterPlan, changes: list[Change], paint: Paint) -> Iterator[str]:
@@ -66,11 +76,11 @@ def _cluster(cluster: ClusterPlan, changes: list[Change], paint: Paint) -> Itera
 def _change(change: Change, paint: Paint) -> Iterator[str]:
     symbol = words.symbol(change)
     style = "bad" if symbol == words.BLOCKED else ACTION_STYLE[change.action]
-    head = f"{symbol} {change.key.kind} {words.title(change.key)}"
-    codes = "".join(f" [{r.code} {r.level}]" for r in change.risks if r.blocking)
-    place = paint("dim", "  " + ", ".join(words.visible(s) for s in change.sources))
-    loud = paint("loud", codes.strip()) if codes else ""
-    yield f"  {paint(style, head)}  {change.action}  {loud}{place if change.sources else ''}".rstrip()
+    head = [paint(style, f"{symbol} {words.thing(change.key)}"), str(change.action)]
+    codes = " ".join(f"[{risk.code} {risk.level}]" for risk in change.risks if risk.blocking)
+    head += [paint("loud", codes)] if codes else []
+    places = ", ".join(words.visible(source) for source in change.sources)
+    yield "  " + "  ".join([*head, paint("dim", places)] if places else head)
     rows = list(words.settings(change))
     width = max((len(name) for name, _ in rows), default=0)
     for name, text in rows:
@@ -93,60 +103,72 @@ def _risk(risk: Risk, way_out: str, paint: Paint) -> Iterator[str]:
 def _unmanaged(plan: Plan, paint: Paint) -> Iterator[str]:
     shown = plan.unmanaged[:20]
     if shown:
-        yield ""
         yield paint("strong", "unmanaged") + paint("dim", "  inside `owns`, in no document")
         yield from (f"    {words.visible(name)}" for name in shown)
     if len(plan.unmanaged) > len(shown):
         yield f"    and {len(plan.unmanaged) - len(shown):,} more"
+    if shown:
+        yield ""
+
+
+def _records(plan: Plan, paint: Paint) -> Iterator[str]:
+    if plan.records:
+        yield paint("strong", "records") + paint(
+            "dim", "  of what kstate owns; an apply updates them"
+        )
+        yield from (f"    {words.record(kept)}" for kept in plan.records)
+        yield ""
 
 
 def _notices(plan: Plan, paint: Paint) -> Iterator[str]:
     for notice in plan.notices:
         yield paint("dim", f"note: {words.visible(notice)}")
     for risk in plan.risks:
-        yield paint("loud", f" {risk.code} {risk.level}: {words.visible(risk.message)} ")
+        yield paint("alarm", f"{risk.code} {risk.level}: {words.visible(risk.message)}")
         if way_out := words.way_out(risk, None):
-            yield f"  {way_out}"
+            yield f"     {way_out}"
+    if plan.notices or plan.risks:
+        yield ""
 
 
 def _closing(plan: Plan, paint: Paint) -> Iterator[str]:
-    counts = words.summary(plan)
-    impossible = [r for c in plan.changes for r in c.risks if r.level is Level.IMPOSSIBLE]
-    if impossible:
-        many = "s that cannot be done" if len(impossible) > 1 else " that cannot be done"
-        yield paint("loud", f" {len(impossible)} thing{many}: correct the spec first ")
-    elif blocked := plan.summary["blocked"] + sum(risk.blocking for risk in plan.risks):
-        flags = "apply with the --approve flags above"
-        yield paint("loud", f" {blocked} blocked until approved: {flags} ")
-    yield f"Plan: {counts}"
-    yield paint("dim", f"digest {plan.digest}")
+    if verdict := words.verdict(plan):
+        yield paint("alarm", verdict)
+    if plan.changes:
+        yield f"Plan: {words.summary(plan)}"
+        yield paint("dim", f"digest {plan.digest}")
+    else:
+        yield _nothing(plan, paint)
 
 
 def result(result: Result, paint: Paint = plain) -> str:
     """What was done, and everything that was not, in the server's words."""
-    total, done = len(result.outcomes), result.count(Status.DONE)
     shown = [o for o in result.outcomes if o.words != AS_PLANNED]
     lines = [line for outcome in shown for line in _outcome(outcome, paint)]
-    if before := total - len(shown):
+    if before := len(result.outcomes) - len(shown):
         were = "changes were" if before > 1 else "change was"
         lines.append(paint("dim", f"{before:,} {were} there already, as planned"))
     lines += [
-        paint("bad", f"cluster {name}: {words.visible(why)}") for name, why in result.failures
+        paint("bad", f"cluster {words.visible(name)}: {words.visible(why)}")
+        for name, why in result.failures
     ]
+    return "\n".join([*lines, *_end(result, paint)]) + "\n"
+
+
+def _end(result: Result, paint: Paint) -> Iterator[str]:
+    total, done = len(result.outcomes), result.count(Status.DONE)
     if result.complete:
-        lines.append(
-            paint("good", f"Applied: {total:,} of {total:,} changes read back as planned.")
-        )
-    else:
-        lines.append(
-            paint("loud", f" Not complete: {done:,} of {total:,} changes are as planned ")
-            + " Running the same command again continues."
-        )
-    return "\n".join(lines) + "\n"
+        yield paint("good", f"Applied: {total:,} of {total:,} changes read back as planned.")
+        return
+    counts = [f"{n:,} {s}" for s in Status if s is not Status.DONE and (n := result.count(s))]
+    left = f" ({', '.join(counts)})" if counts else ""
+    yield paint("alarm", f"Not complete: {done:,} of {total:,} changes are as planned{left}")
+    yield "Running the same command again continues."
 
 
 def _outcome(outcome: Outcome, paint: Paint) -> Iterator[str]:
     if outcome.status is Status.DONE and not outcome.words:
         return
-    name = f"{outcome.key.cluster}  {outcome.key.kind} {words.title(outcome.key)}"
-    yield f"{paint(STATUS_STYLE[outcome.status], outcome.status)}  {name}: {words.visible(outcome.words)}"
+    name = f"{words.visible(outcome.key.cluster)}  {words.thing(outcome.key)}"
+    status = paint(STATUS_STYLE[outcome.status], outcome.status)
+    yield f"{status}  {name}: {words.visible(outcome.words)}"

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from reconciler.core.diff import flat
 from reconciler.core.model import Action, Change, Json, Key, Level, Risk
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Bookkeeping, Plan
 from reconciler.core.risk import badness
 from reconciler.core.units import say_duration, say_size
 
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 BLOCKED = "!"
 DEFAULT = "(default)"
-# Characters that change how the text around them is shown: overrides and isolates of writing direction.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Shown as nothing, or as a blank, though they are neither control characters nor blanks to Unicode.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+# What a CI takes for an order in a log: `::error::` where a line begins, `##[group]` anywhere.
+_ORDER = re.compile(r"^\s*:(?=:[A-Za-z])|#(?=#\w*\[)")
 
 
 def visible(text: str) -> str:
-    """The text without anything a terminal or a page would obey: control and direction characters spelt out."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_spelt(char) for char in text)
+    """The text with everything spelt out that a terminal or a CI would obey, or that nobody would see."""
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_spelt(char) if _hidden(char) else char for char in text)
+    if "::" in text or "##" in text:
+        text = _ORDER.sub(lambda found: found[0][:-1] + _spelt(found[0][-1]), text)
+    return text
+
+
+def _hidden(char: str) -> bool:
+    selector = "\ufe00" <= char <= "\ufe0f" or "\U000e0000" <= char <= "\U000e0fff"
+    return char != " " and (selector or char in _UNSEEN or unicodedata.category(char) in _HIDDEN)
 
 
 def _spelt(char: str) -> str:
-    hidden = char in _BIDI or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return f"\\u{ord(char):04x}" if hidden else char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
 def value(name: str, found: Json) -> str:
@@ -91,7 +101,7 @@ def way_out(risk: Risk, key: Key | None) -> str:
 
 def shell(text: str) -> str:
     """Quoted for a shell where it has to be."""
-    plain = all(char.isalnum() or char in "._-:/=+@," for char in text)
+    plain = text and all(char.isalnum() or char in "._-:/=+@," for char in text)
     return text if plain else "'" + visible(text).replace("'", "'\\''") + "'"
 
 
@@ -122,6 +132,38 @@ def summary(plan: Plan) -> str:
 def header(plan: Plan) -> str:
     """Whose plan it is and from when."""
     about = [f"estate {visible(plan.estate)}"] if plan.estate else []
-    about += [f"commit {visible(plan.commit)[:12]}"] if plan.commit else []
-    about += ["partial: narrowed by -c or --only"] if plan.partial else []
+    about += [f"commit {visible(plan.commit[:12])}"] if plan.commit else []
+    if plan.partial:
+        only = f" ({', '.join(map(visible, plan.only))})" if plan.only else ""
+        about.append(f"partial: narrowed by -c or --only{only}")
     return ", ".join(about)
+
+
+def verdict(plan: Plan) -> str:
+    """What keeps the plan from being applied as it stands, if anything does."""
+    risks = [risk for change in plan.changes for risk in change.risks] + [*plan.risks]
+    levels = [risk.level for risk in risks if risk.blocking]
+    if never := levels.count(Level.IMPOSSIBLE):
+        return f"{_many(never, 'thing')} cannot be done: correct the spec first"
+    if levels:
+        return f"{_many(len(levels), 'risk')} to approve: apply with the --approve flags above"
+    return ""
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def record(kept: Bookkeeping) -> str:
+    """What an apply would do to a record of ownership, which is all it would do to that resource."""
+    done = {
+        True: "recorded as protected",
+        False: "no longer protected",
+        None: "gone, and forgotten",
+    }
+    return f"{visible(kept.key.cluster)}  {thing(kept.key)}: {done[kept.protect]}"
+
+
+def thing(key: Key) -> str:
+    """A resource as people say it: its kind and its title."""
+    return f"{visible(key.kind)} {title(key)}"

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.core.drift import Drift, Field, Finding, Seen, What
 from reconciler.core.model import Change, Edit, Key, Outcome, Owner, Risk, Status
-from reconciler.core.plan import ClusterPlan, Plan
+from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
 from reconciler.core.result import Result
 from reconciler.reports import drift as drift_report
 from reconciler.reports import markdown, text, words
@@ -36,6 +36,14 @@ HOSTILE = [
     "$(rm -rf /)",
     "'; reboot; '",
     "\ud800",
+    " ::stop-commands::x",
+    "x ##[error]gone ##vso[task.complete]",
+    "$\\color{white}{gone}$",
+    "www.evil.example gh-1 GH-2",
+    "\x9b2J\x85\u2028\u00a0\u3164\ufe0f\U000e0041",
+    " ",
+    "    code",
+    "1. one",
 ]
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=30))
 
@@ -57,7 +65,7 @@ def plan_of(odd: str) -> Plan:
         ),
     )
     return Plan(
-        (ClusterPlan("eu", odd, {"platform": odd}),),
+        (ClusterPlan("eu", odd, {"platform": odd}), ClusterPlan(odd, odd, {})),
         (changes,),
         "2026-11-23T10:00:00Z",
         "2026-11-24T10:00:00Z",
@@ -67,12 +75,21 @@ def plan_of(odd: str) -> Plan:
         unmanaged=(f"eu/topic/{odd}",),
         risks=(Risk("KS131", odd),),
         notices=(odd,),
+        partial=True,
+        only=(odd,),
+        records=(Bookkeeping(Key("eu", "topic", odd), None),),
     )
 
 
 def harmless(shown: str) -> bool:
     """Nothing that a terminal obeys but the end of a line."""
-    return not [c for c in shown if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs")]
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs")
+    return not [c for c in shown if c not in "\n " and unicodedata.category(c) in hidden]
+
+
+def no_order_to_a_ci(shown: str) -> bool:
+    """As a runner of GitHub or Azure reads a log: `::word` where a line begins, `##word[` anywhere."""
+    return not re.search(r"^\s*::[A-Za-z]|##\w*\[", shown, re.MULTILINE)
 
 
 CALM = plan_of("calm")
@@ -83,7 +100,7 @@ def test_a_terminal_is_told_and_not_commanded(odd: str) -> None:
     shown = text.plan(plan_of(odd))
     assert harmless(shown)
     assert shown.count("\n") == text.plan(CALM).count("\n")
-    assert not re.search(r"^::", shown, re.MULTILINE)
+    assert no_order_to_a_ci(shown)
 
 
 @given(texts)
@@ -92,7 +109,8 @@ def test_a_result_as_well(odd: str) -> None:
     outcomes = tuple(Outcome(c.key, Status.FAILED, odd) for c in plan.changes)
     shown = text.result(Result(plan, outcomes, written=True, failures=(("eu", odd),)))
     assert harmless(shown)
-    assert shown.count("\n") == 5
+    assert no_order_to_a_ci(shown)
+    assert shown.count("\n") == 6
 
 
 @given(texts)
@@ -102,7 +120,12 @@ def test_a_drift_report_as_well(odd: str) -> None:
     seen = Seen("eu", "id", 1, (f"eu/topic/{odd}",), 0, {key: {odd: odd}}, odd)
     shown = drift_report.text(Drift((seen,), (finding,), "then", "0.1.0"))
     assert harmless(shown)
+    assert no_order_to_a_ci(shown)
     assert shown.count("\n") == 10
+
+
+# What keeps a mention, a link or a formula from growing out of a name.
+OURS = ("<!-- -->", "<span>", "</span>")
 
 
 def shape(shown: str) -> list[str]:
@@ -110,7 +133,7 @@ def shape(shown: str) -> list[str]:
     parser = MarkdownIt("gfm-like", {"html": True, "linkify": False})
     tokens = [inner for t in parser.parse(shown) for inner in (t, *(t.children or ()))]
     words = ("text", "inline", "text_special")
-    return [t.type for t in tokens if t.type not in words and t.content != "<!-- -->"]
+    return [t.type for t in tokens if t.type not in words and t.content not in OURS]
 
 
 @given(texts)
@@ -127,8 +150,8 @@ def test_no_tag_link_or_mention_grows_out_of_a_name(odd: str) -> None:
     )
     outside = re.sub(r"<(pre|code)>.*?</\1>|<code[^>]*>.*?</code>", "", page, flags=re.DOTALL)
     assert not re.search(r"<(img|a|script)\b", outside)
-    assert "@org" not in outside
-    assert "#1" not in outside
+    for wanted in ("@org", "#1", "www.", "gh-1", "GH-2", "$(", "$\\"):
+        assert wanted not in outside
 
 
 @given(texts)
@@ -143,4 +166,5 @@ def test_a_flag_can_be_pasted_into_a_shell(odd: str) -> None:
 @given(st.text())
 def test_what_is_visible_stays_so(found: str) -> None:
     assert words.visible(words.visible(found)) == words.visible(found)
-    assert harmless(words.visible(found).replace("\n", ""))
+    assert harmless(words.visible(found))
+    assert no_order_to_a_ci(words.visible(found))
