@@ -251,3 +251,15 @@ def test_what_json_says_commands_no_terminal_and_no_ci(
     assert shown.isascii()
     assert "##" not in shown
     assert json.loads(shown) == to_json(plan)
+
+
+def test_approvals_that_open_nothing_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plan.json").write_bytes(render(PLAN))
+    wrong = ["--approve", "KS911", "--approve", "KS203", "--approve", "KS202:live/topic/other"]
+    assert run(["apply", str(tmp_path / "plan.json"), *wrong]) == 3
+    said = capsys.readouterr().err
+    assert "note: --approve KS911 cannot be approved" in said
+    assert "note: --approve KS203 matched nothing in this plan" in said
+    assert "2 risks stand in the way" in said

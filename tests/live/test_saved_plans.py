@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.core.model import Change, Outcome, Status
 from reconciler.core.plan import from_json, parse, seal, sha256, to_json
 from reconciler.errors import Stale
+from reconciler.kinds.topic import TopicDriver
 from tests.live.conftest import Live
 from tests.live.spec import Spec, topic
 from tests.live.test_topics import live_config, make, produce, set_by_hand
@@ -65,6 +67,77 @@ def test_it_is_applied_once(kafka: Live, estate: Spec, saved: Path, name: str) -
     assert "applied before" in refused(estate, saved)
 
 
+def test_it_is_used_even_when_nothing_was_left_to_do(
+    kafka: Live, estate: Spec, saved: Path, name: str
+) -> None:
+    make(kafka, f"{name}a")
+    set_by_hand(kafka, f"{name}a", "retention.ms", "604800000")
+    assert estate.run("apply", str(saved)).code == 0
+    assert "applied before" in refused(estate, saved)
+
+
+def test_one_of_nothing_may_be_applied_any_time(estate: Spec, saved: Path, tmp_path: Path) -> None:
+    assert estate.run("apply", str(saved)).code == 0
+    empty = tmp_path / "empty.json"
+    assert estate.plan("--out", str(empty)).code == 0
+    assert [estate.run("apply", str(empty)).code for _ in range(2)] == [0, 0]
+
+
+def test_one_that_came_out_in_part_goes_on(
+    kafka: Live, estate: Spec, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "two.json"
+    estate.write(topic(f"{name}a"), topic(f"{name}b"))
+    assert estate.plan("--out", str(file)).code == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(TopicDriver, "write", _only(f"{name}a", TopicDriver.write))
+        first = estate.run("apply", str(file))
+    assert (first.code, "continues" in first.out) == (6, True)
+    assert (there(kafka, f"{name}a"), there(kafka, f"{name}b")) == (True, False)
+    assert estate.run("apply", str(file)).code == 0
+    assert there(kafka, f"{name}b")
+    assert "applied before" in refused(estate, file)
+
+
+def _only(name: str, write: Callable[..., Iterable[Outcome]]) -> Callable[..., list[Outcome]]:
+    """A driver that is refused everything but one."""
+
+    def some(driver: object, session: object, changes: Sequence[Change]) -> list[Outcome]:
+        mine = [change for change in changes if change.key.name == name]
+        others = [change.key for change in changes if change.key.name != name]
+        left = [Outcome(key, Status.FAILED, "not today") for key in others]
+        return [*write(driver, session, mine), *left]
+
+    return some
+
+
+def test_it_is_consent_and_a_spec_is_none(
+    kafka: Live, estate: Spec, saved: Path, name: str
+) -> None:
+    """Without a terminal and without --yes."""
+    asked = estate.run("apply", str(estate.folder))
+    assert (asked.code, "nobody is here to say yes" in asked.err) == (64, True)
+    assert not there(kafka, f"{name}a")
+    assert estate.run("apply", str(saved)).code == 0
+
+
+def test_it_approves_no_risk(kafka: Live, estate: Spec, name: str, tmp_path: Path) -> None:
+    make(kafka, f"{name}a")
+    file = tmp_path / "gone.json"
+    estate.write(topic(f"{name}a", metadata={"ensure": "absent"}))
+    assert estate.plan("--out", str(file)).code == 2
+    for approve in ((), ("--yes",), ("--approve", f"KS201:live/topic/{name}b")):
+        assert estate.run("apply", str(file), *approve).code == 3
+    assert there(kafka, f"{name}a")
+    assert estate.run("apply", str(file), "--approve", f"KS201:live/topic/{name}a").code == 0
+
+
+def test_what_is_shown_later_is_what_was_shown_then(estate: Spec, saved: Path) -> None:
+    at_once = estate.plan("--out", str(saved)).out
+    assert estate.run("show", str(saved)).out == at_once
+    assert estate.run("show", str(saved), "--format", "json").json == json.loads(saved.read_bytes())
+
+
 def test_it_needs_no_spec_beside_it(estate: Spec, saved: Path) -> None:
     for file in estate.folder.glob("*.yaml"):
         file.unlink()
@@ -113,10 +186,12 @@ def test_whoever_makes_it_all_consistent_is_stopped_by_expect(
 ) -> None:
     approved = parse(saved.read_bytes()).digest
     body = json.loads(saved.read_bytes())
-    body["waves"][0][0]["after"]["config"]["retention.ms"] = "1"
+    body["waves"][0][0]["after"]["config"]["retention.ms"] = "86400000"
     saved.write_text(json.dumps(to_json(from_json(body))))
     assert parse(saved.read_bytes()).digest != approved
     assert "not what was approved" in refused(estate, saved, "--expect", approved)
+    assert "sha256:" in refused(estate, saved, "--expect", "sha256:" + approved[7:][::-1])
+    assert estate.run("apply", str(saved), "--expect", "").code == 64
     assert not there(kafka, f"{name}a")
 
 

@@ -121,6 +121,7 @@ def test_a_defect_in_the_middle_shows_no_secret(
     kafka: Live, estate: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the full traceback asked for, whose lines and values could hold one."""
+    from reconciler.engine import reading
     from reconciler.kinds import user as kind
 
     def broken(*arguments: object) -> object:
@@ -130,10 +131,46 @@ def test_a_defect_in_the_middle_shows_no_secret(
     monkeypatch.setenv("KSTATE_TEST_USER", NEW)
     monkeypatch.setenv("KSTATE_DEBUG", "1")
     monkeypatch.setattr(kind.UserDriver, "write", broken)
+    # Nothing was written that could still come true: one look is enough.
+    monkeypatch.setattr(reading, "_wait", lambda changes, look: reading._seen(look, changes))
     said = estate.apply()
     assert said.code == 6
     assert "RuntimeError" in said.out
     assert kafka.password not in said.out + said.err
+    assert NEW not in said.out + said.err
+
+
+def test_no_form_of_a_secret_is_shown_where_one_is_written_out(
+    kafka: Live, spec: Spec, name: str
+) -> None:
+    """On this machine a password may be literal, also by way of a values file; the output may be a public log."""
+    odd = 'canary"quo\\te-ü-%41'
+    values = spec.folder / "_values.yaml"
+    values.write_text("keypass: canary-from-values\n")
+    properties = {"ssl.key.password": odd, "ssl.keystore.password": "${keypass}"}
+    spec.cluster(kafka.bootstrap, kafka=properties)
+    spec.write(topic(f"{name}a"))
+    for form in ("text", "json", "markdown"):
+        said = spec.plan("--values", str(values), "--format", form)
+        assert said.code == 2, said.err
+        assert not [word for word in ("canary", "quo", "%41") if word in said.out + said.err]
+    assert spec.apply("--values", str(values), "--format", "json").code == 0
+    saved = spec.plan("--values", str(values), "--out", str(spec.folder / "saved.json"))
+    assert (saved.code, (spec.folder / "saved.json").exists()) == (64, False)
+
+
+@pytest.mark.parametrize("name", ["sasl.password", "ssl.key.password", "ssl.keystore.password"])
+def test_a_reference_that_cannot_be_had_is_named_without_its_neighbours(
+    kafka: Live, spec: Spec, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KSTATE_TEST_OTHER", NEW)
+    other = "ssl.key.password" if name != "ssl.key.password" else "ssl.keystore.password"
+    spec.cluster(
+        kafka.bootstrap, kafka={name: "env:KSTATE_TEST_UNSET", other: "env:KSTATE_TEST_OTHER"}
+    )
+    spec.write(topic("x"))
+    said = spec.plan()
+    assert (said.code, "KSTATE_TEST_UNSET" in said.err) == (64, True)
     assert NEW not in said.out + said.err
 
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reconciler.core.drift import Drift, Field, Finding, Seen, What
+from reconciler.core.journal import Link
 from reconciler.core.model import Change, Edit, Key, Outcome, Owner, Risk, Status
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
 from reconciler.core.result import Result
 from reconciler.reports import drift as drift_report
-from reconciler.reports import markdown, text, words
+from reconciler.reports import ledger, markdown, text, words
 
 HOSTILE = [
     "\x1b[2J\x1b]0;gone\x07",
@@ -126,6 +127,29 @@ def test_a_drift_report_as_well(odd: str) -> None:
 
 # What keeps a mention, a link or a formula from growing out of a name.
 OURS = ("<!-- -->", "<span>", "</span>")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = ("apply", "at", "who", "commit", "plan", "approved", "changes", "outcomes", "complete")
+bodies = st.dictionaries(st.sampled_from(FIELDS), anything)
+outcomes = st.lists(st.dictionaries(st.sampled_from(["key", "status", "words"]), anything))
+records = st.tuples(st.sampled_from(["begin", "outcome", "end", "adopt", "\x1b[2J"]), bodies)
+
+
+@given(texts, st.lists(records, max_size=4), outcomes)
+def test_a_history_as_well_whoever_wrote_the_journal(
+    odd: str, found: list[tuple[str, dict[str, object]]], became: list[dict[str, object]]
+) -> None:
+    """Whoever may write to the journal's topic can write anything."""
+    bodies = [*found, ("outcome", {"outcomes": became})]
+    links = [Link("id", n, "", kind, body, "") for n, (kind, body) in enumerate(bodies)]
+    shown = ledger.text(odd, links)
+    assert harmless(shown)
+    assert no_order_to_a_ci(shown)
 
 
 def shape(shown: str) -> list[str]:
