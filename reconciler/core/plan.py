@@ -122,7 +122,14 @@ def cluster_digest(plan: Plan, cluster: ClusterPlan) -> str:
     """What happens on one cluster and nothing else: no time, commit, figures, places or unmanaged things."""
     work = [[_work(change) for change in wave] for wave in plan.waves_of(cluster.name)]
     about = [cluster.name, cluster.id, plain(cluster.spec), plan.estate, plain(plan.ledger)]
-    return sha256([*about, list(plan.only), work])
+    return sha256([*about, list(plan.only), work, *_kept(plan, cluster.name)])
+
+
+def _kept(plan: Plan, cluster: str) -> list[object]:
+    """What becomes of ownership and protection, where anything does: it decides what can be deleted later."""
+    records = [[str(r.key), r.protect] for r in plan.records if r.key.cluster == cluster]
+    protected = sorted(str(key) for key in plan.protected if key.cluster == cluster)
+    return [records, protected] if records or protected else []
 
 
 def _work(change: Change) -> list[object]:
@@ -226,9 +233,10 @@ def parse(data: bytes) -> Plan:
         raise Stale("the plan file was changed or damaged after it was made", hint=FRESH)
     try:
         plan = from_json(body)
+        follows = to_json(plan) == body
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Stale(f"the plan file cannot be read: {error!r}", hint=FRESH) from error
-    if to_json(plan) != body:
+    if not follows:
         raise Stale("the plan file says things that do not follow from one another", hint=FRESH)
     return plan
 

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.model import Change, Key, Risk
-from reconciler.core.plan import ClusterPlan, Plan, cluster_digest, parse, render, sha256
+from reconciler.core.plan import (
+    Bookkeeping,
+    ClusterPlan,
+    Plan,
+    cluster_digest,
+    parse,
+    render,
+    sha256,
+)
 from reconciler.errors import Stale
 from tests.core.strategies import CLUSTERS, plans
 
@@ -103,3 +111,21 @@ def test_a_sealed_lie_is_still_refused() -> None:
 def test_anything_else_is_refused_in_words(data: bytes) -> None:
     with pytest.raises(Stale):
         parse(data)
+
+
+def test_what_becomes_of_ownership_and_protection_is_approved_too() -> None:
+    key = EXAMPLE.changes[0].key
+    others = [
+        replace(EXAMPLE, records=(Bookkeeping(key, None),)),
+        replace(EXAMPLE, records=(Bookkeeping(key, False),)),
+        replace(EXAMPLE, protected=(key,)),
+    ]
+    assert len({plan.digest for plan in (EXAMPLE, *others)}) == 4
+
+
+def test_an_unknown_level_of_risk_is_refused_in_words() -> None:
+    body = json.loads(render(with_risk(Risk("KS202", "x"))))
+    body["waves"][0][0]["risks"][0]["code"] = "KSX01"
+    body.pop("seal")
+    with pytest.raises(Stale):
+        parse(json.dumps(body | {"seal": sha256(body)}).encode())
