@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from reconciler.core.model import Body, Document, Key, Kind, Path, Platform, Resource, State
@@ -32,6 +32,10 @@ class Desired:
             if isinstance(inner, Mapping)
             for name in inner
         )
+
+    def bodies(self, kind: str) -> dict[str, Body]:
+        """What everything wanted of a kind is to be, by name."""
+        return {key.name: r.settings for key, r in self.state.items() if key.kind == kind}
 
     def names(self, kind: str) -> frozenset[str]:
         """Everything declared of a kind, wanted or unwanted."""
@@ -112,7 +116,7 @@ def _seen(key: Key, resource: Resource, known: Body, kinds: Mapping[str, Kind]) 
     filled = {name: known[name] for name in kinds[key.kind].unseen if name in known}
     if not filled:
         return resource
-    return Resource(resource.name, {**resource.settings, **filled}, resource.facts)
+    return replace(resource, settings={**resource.settings, **filled})
 
 
 def in_owned(kind: Kind, name: str, owns: Body) -> bool:

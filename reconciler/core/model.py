@@ -46,11 +46,13 @@ class Resource:
     """A name and its settings. A setting that is absent is not compared; one that is None must not be set.
 
     `facts` are what was seen beside the settings (a topic's id, say): never compared, usable as preconditions.
+    `unproven` are settings of a live resource that were taken to be as wanted, because nobody here could tell.
     """
 
     name: str
     settings: Body
     facts: Body = field(default_factory=nothing, compare=False)
+    unproven: tuple[Path, ...] = field(default=(), compare=False)
 
 
 State: TypeAlias = Mapping[Key, Resource]
@@ -189,13 +191,15 @@ class Scope:
 
     `names` are those whose settings are wanted, None for all. `fields` are the configuration names in play, None for
     every one. With `others`, every other name that is there is returned too, bare. With `facts`, what preconditions
-    need (a topic's id) is read as well.
+    need (a topic's id) is read as well. `wanted` is what those names are to be, for a kind whose server tells secrets:
+    where the secret behind a reference is the one in use, the reference is returned, and never the secret.
     """
 
     names: frozenset[str] | None = None
     fields: frozenset[str] | None = None
     others: bool = False
     facts: bool = False
+    wanted: Mapping[str, Body] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,9 @@ class Session(Protocol):
 
     def secret(self, reference: str) -> str:
         """What a reference of this cluster's spec stands for; masked from here on. Raises errors.BadUsage."""
+
+    def plain(self, reference: str) -> str:
+        """The same for what is no secret, an address for example."""
 
     def client(self, wire: str) -> object:
         """The client of a wire (`kafka-admin`, `acl`, ...). Raises errors.Failed when it cannot be had."""
@@ -297,6 +304,13 @@ def no_problems(_document: Document) -> Iterable[tuple[Path, str]]:
     return ()
 
 
+def no_quarrel(
+    _documents: Sequence[Document], _clusters: Sequence[Document]
+) -> Iterable[tuple[Document, Path, str]]:
+    """The `among` of a kind whose documents say nothing about each other or about Cluster documents."""
+    return ()
+
+
 def no_documents(_resources: Sequence[Resource]) -> Iterable[Mapping[str, Json]]:
     """The `documents` of a kind that cannot be imported."""
     return ()
@@ -322,13 +336,15 @@ class Kind:
     """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
 
     `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means on
-    a platform. `after` names kinds whose creations come first and whose deletions come last. `tier` orders changes of
-    the same action inside the kind, smallest first. `whole`: a write replaces everything, so everything is compared.
-    `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
-    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
-    on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that no
-    server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved before
-    anything is written. `documents` is the reverse of `resources`, for an import.
+    a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all documents of
+    the kind and the Cluster documents. `after` names kinds whose creations come first and whose deletions come last.
+    `tier` orders changes of the same action inside the kind, smallest first. `whole`: a write replaces everything,
+    so everything is compared. `facts`: its resources carry facts that are preconditions. `owns` is the list of
+    prefixes in a Cluster's `owns` that speaks of this kind, and `owned_as` the part of a name that they are
+    compared with. `rights` are operations on the cluster that a login needs for all of this, each with what it is
+    needed for. `unseen` are settings that no server tells: what was last applied stands for them. `secrets` are
+    settings that hold references, resolved before anything is written. `documents` is the reverse of `resources`,
+    for an import.
     """
 
     name: str
@@ -336,6 +352,9 @@ class Kind:
     resources: Callable[[Document, Platform], Iterable[Resource]]
     drivers: tuple[Driver, ...]
     check: Callable[[Document], Iterable[tuple[Path, str]]] = no_problems
+    among: Callable[
+        [Sequence[Document], Sequence[Document]], Iterable[tuple[Document, Path, str]]
+    ] = no_quarrel
     after: tuple[str, ...] = ()
     tier: Callable[[Change], int] = one_tier
     whole: bool = False

@@ -15,6 +15,7 @@ from reconciler.core.model import (
     Body,
     Change,
     Driver,
+    Json,
     Key,
     Level,
     Outcome,
@@ -54,7 +55,7 @@ from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger.lock import acquire
 from reconciler.platforms import registry as platforms_registry
-from reconciler.secrets.references import resolve_all
+from reconciler.secrets.references import resolve
 
 STOPPED = "stopped by a signal"
 AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
@@ -171,10 +172,22 @@ def _check_secrets(plan: Plan) -> None:
     for change in plan.changes:
         for name in kinds[change.key.kind].secrets & (change.after or {}).keys():
             try:
-                resolve_all((change.after or {})[name], plan.root)
+                for reference in _references((change.after or {})[name]):
+                    resolve(reference, plan.root, secret=False)
             except BadUsage as error:
                 error.message = f"{change.key}: {name}: {error.message}"
                 raise
+
+
+def _references(value: Json) -> Iterator[str]:
+    """A text is a reference by itself; in a mapping only what stands in a list is."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from () if isinstance(inner, str) else _references(inner)
+    elif isinstance(value, (list, tuple)):
+        yield from map(str, value)
 
 
 def _all_ready(
@@ -288,12 +301,15 @@ def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Bod
 def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
     """What is there of that which a killed apply was about to make."""
     intent = keeper.book.intents.get(keeper.estate)
+    wanted = intent.wanted if intent else {}
+    fields = fields_of(body for body in wanted.values() if body)
     state: dict[Key, Resource] = {}
     for name, kind in kinds_registry.load().items():
-        found = names(intent.wanted if intent else (), name)
+        found = names(wanted, name)
         if found:
-            fields = fields_of(body for body in (intent.wanted.values() if intent else ()) if body)
-            state.update(state_of(session, name, driver_of(kind, platform), Scope(found, fields)))
+            bodies = {own: wanted[f"{name}/{own}"] or {} for own in found}
+            scope = Scope(found, fields, wanted=bodies)
+            state.update(state_of(session, name, driver_of(kind, platform), scope))
     return state
 
 

@@ -69,7 +69,8 @@ def _unchecked(document: Document) -> Iterator[Finding]:
 
 
 def _of_kind(session: Session, kind: Kind, platform: Platform, want: Desired) -> Iterator[Finding]:
-    scope = Scope(want.names(kind.name), want.fields(kind.name), others=True)
+    bodies = want.bodies(kind.name)
+    scope = Scope(want.names(kind.name), want.fields(kind.name), others=True, wanted=bodies)
     driver = kinds_registry.driver(kind, platform)
     if driver is None:
         yield Finding(False, f"{kind.document}: not offered by {platform.title}")

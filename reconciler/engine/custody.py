@@ -108,7 +108,7 @@ def _declared(session: Session, wanted: Wanted) -> State:
     for name, kind in kinds_registry.load().items():
         declared = frozenset(key.name for key in want.state if key.kind == name)
         if declared:
-            scope = Scope(declared, want.fields(name))
+            scope = Scope(declared, want.fields(name), wanted=want.bodies(name))
             state.update(state_of(session, name, driver_of(kind, platform), scope))
     return {key: resource for key, resource in state.items() if key in want.state}
 

@@ -17,7 +17,7 @@ from reconciler.engine.intent import (
     chosen,
     desired_of,
 )
-from reconciler.engine.planning import matches, not_ours
+from reconciler.engine.planning import matches, not_ours, unproven
 from reconciler.engine.survey import Survey, survey
 from reconciler.errors import KstateError
 from reconciler.kinds import registry as kinds_registry
@@ -64,7 +64,7 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> tuple[Seen, tuple[Fin
         unmanaged, elsewhere = not_ours(found.live, ours, found.document)
         managed = sum(key in found.live for key in {*found.want.state, *found.last})
         extra = undeclared(want, found.live)
-        trouble = found.keeping.trouble
+        trouble = "; ".join(filter(None, (found.keeping.trouble, *unproven(found))))
         seen = Seen(
             found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere, extra, trouble
         )

@@ -31,6 +31,7 @@ def check(spec: Spec) -> None:
         if document.kind in kinds
         for path, message in kinds[document.kind].check(document)
     ]
+    problems += _quarrels(spec)
     known = platforms_registry.names()
     for document in spec.clusters:
         if (found := document.spec["platform"]) not in known:
@@ -38,6 +39,14 @@ def check(spec: Spec) -> None:
             problems.append(Problem(document.file, *document.locate(PLATFORM), words))
     if problems:
         raise SpecInvalid(problems)
+
+
+def _quarrels(spec: Spec) -> Iterator[Problem]:
+    """What is wrong between the documents of a kind, or between them and the clusters they are for."""
+    for kind in kinds_registry.load().values():
+        own = [document for document in spec.documents if document.kind == kind.document]
+        for document, path, message in kind.among(own, spec.clusters) if own else ():
+            yield Problem(document.file, *document.locate(path), message)
 
 
 def check_references(spec: Spec, options: Options) -> None:

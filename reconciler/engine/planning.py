@@ -19,7 +19,6 @@ from reconciler.core.model import (
     Platform,
     Resource,
     Risk,
-    Scope,
     State,
     World,
 )
@@ -75,7 +74,7 @@ class _Part:
     risks: tuple[Risk, ...]
     records: tuple[Bookkeeping, ...]
     protected: tuple[Key, ...]
-    notice: str
+    notices: tuple[str, ...]
 
 
 def plan(spec: Spec, options: Options) -> Planned:
@@ -114,7 +113,7 @@ def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         (*found.risks, *limits(document.name, changes, owned, bounds)),
         tuple(_records(want, keeping, found.live, options.only, document.name)),
         tuple(sorted(changed & want.protected)),
-        "" if keeping.there or not keeping.estate else _first_apply(spec, document),
+        tuple(_notices(spec, found)),
     )
 
 
@@ -130,6 +129,19 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
     return changes + _select(_impossible(want, found.platform), options.only)
+
+
+def _notices(spec: Spec, found: Survey) -> Iterator[str]:
+    if found.keeping.estate and not found.keeping.there:
+        yield _first_apply(spec, found.document)
+    yield from unproven(found)
+
+
+def unproven(found: Survey) -> Iterator[str]:
+    """What could not be compared here, and was taken to be as wanted."""
+    for key in sorted(found.want.state.keys() & found.live.keys()):
+        for path in found.live[key].unproven:
+            yield f"{key}: {path[-1]} was not compared: what it refers to cannot be had here"
 
 
 def _first_apply(spec: Spec, document: Document) -> str:
@@ -173,7 +185,7 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
     for name, driver in found.drivers.items():
         moved = frozenset(c.key.name for c in first if c.key.kind == name and c.before is not None)
         if moved and kinds[name].facts:
-            scope = Scope(moved, found.looks[name].fields, facts=True)
+            scope = replace(found.looks[name], names=moved, others=False, facts=True)
             closer.update(state_of(found.session, name, driver, scope))
     return differences({**found.live, **closer}) if closer else first
 
@@ -251,7 +263,7 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
         unmanaged=tuple(name for part in parts for name in part.unmanaged),
-        notices=tuple(part.notice for part in parts if part.notice) if estate else (no_estate,),
+        notices=(*(() if estate else (no_estate,)), *(n for part in parts for n in part.notices)),
         ledger=ledger_of(spec),
         protected=tuple(key for part in parts for key in part.protected),
         records=tuple(record for part in parts for record in part.records),

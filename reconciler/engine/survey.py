@@ -100,7 +100,13 @@ def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) 
         found = want.names(kind) | owned.keys() | names(intended, kind)
         if found:
             fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
-            looks[kind] = Scope(frozenset(found), None if every_field else fields, others=True)
+            known = {name: resource.settings for name, resource in owned.items()}
+            looks[kind] = Scope(
+                frozenset(found),
+                None if every_field else fields,
+                others=True,
+                wanted=known | want.bodies(kind),
+            )
     return looks
 
 

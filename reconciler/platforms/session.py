@@ -45,6 +45,9 @@ class KafkaSession:
     def secret(self, reference: str) -> str:
         return resolve(reference, self.target.root)
 
+    def plain(self, reference: str) -> str:
+        return resolve(reference, self.target.root, secret=False)
+
     def client(self, wire: str) -> object:
         if wire not in self.openers:
             raise Failed(f"cluster {self.cluster}: there is no {wire} here")

@@ -77,7 +77,7 @@ def _change(change: Change, paint: Paint) -> Iterator[str]:
     symbol = words.symbol(change)
     style = "bad" if symbol == words.BLOCKED else ACTION_STYLE[change.action]
     head = [paint(style, f"{symbol} {words.thing(change.key)}"), str(change.action)]
-    codes = " ".join(f"[{risk.code} {risk.level}]" for risk in change.risks if risk.blocking)
+    codes = " ".join(f"[{told}]" for told in words.blocking(change))
     head += [paint("loud", codes)] if codes else []
     places = ", ".join(words.visible(source) for source in change.sources)
     yield "  " + "  ".join([*head, paint("dim", places)] if places else head)

@@ -16,6 +16,7 @@ from reconciler.core.units import say_duration, say_size
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 BLOCKED = "!"
 DEFAULT = "(default)"
+NONE = "(none)"
 # Shown as nothing, or as a blank, though they are neither control characters nor blanks to Unicode.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
@@ -42,10 +43,11 @@ def _spelt(char: str) -> str:
 
 
 def value(name: str, found: Json) -> str:
-    """A setting with its unit: `604800000 (7d)`. None is the broker's default."""
+    """A setting with its unit: `604800000 (7d)`. None is the broker's default; a list is told item by item."""
     if found is None:
         return DEFAULT
-    text = visible(str(found))
+    listed = isinstance(found, (list, tuple))
+    text = visible(", ".join(map(str, found)) if listed else str(found))  # type: ignore[arg-type]
     spoken = _spoken(name, found)
     return f"{text} ({spoken})" if spoken and spoken != text else text
 
@@ -74,8 +76,11 @@ def settings(change: Change) -> Iterator[tuple[str, str]]:
     """(name, what happens to it) of a change, in the order of the names."""
     if change.action is Action.UPDATE:
         for edit in sorted(change.edits, key=lambda edit: (len(edit.path), edit.path)):
-            name = edit.path[-1]
-            yield visible(name), f"{value(name, edit.before)} -> {value(name, edit.after)}"
+            name, none = edit.path[-1], DEFAULT if change.key.kind == "topic" else NONE
+            before, after = (
+                none if side is None else value(name, side) for side in (edit.before, edit.after)
+            )
+            yield visible(name), f"{before} -> {after}"
         return
     body = change.after if change.action is Action.CREATE else change.before
     for path, found in sorted(flat(body or {}), key=lambda leaf: (len(leaf[0]), leaf[0])):
@@ -103,6 +108,12 @@ def shell(text: str) -> str:
     """Quoted for a shell where it has to be."""
     plain = text and all(char.isalnum() or char in "._-:/=+@," for char in text)
     return text if plain else "'" + visible(text).replace("'", "'\\''") + "'"
+
+
+def blocking(change: Change) -> list[str]:
+    """Each code that stands in the way once, with its level: `KS203 danger`."""
+    told = (f"{risk.code} {risk.level}" for risk in change.risks if risk.blocking)
+    return list(dict.fromkeys(told))
 
 
 def symbol(change: Change) -> str:

@@ -7,7 +7,6 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 Resolve = Callable[[str, str], str]
 MASK = "(secret)"
@@ -40,17 +39,6 @@ def resolve(value: str, root: str, *, secret: bool = True) -> str:
     if secret:
         remember(found)
     return found
-
-
-def resolve_all(value: Any, root: str) -> Any:
-    """The same for every string inside mappings and lists, and for mappings such as `{env: NAME}`."""
-    if isinstance(value, Mapping):
-        if len(value) == 1 and is_reference(":".join(map(str, *value.items()))):
-            return resolve(":".join(map(str, *value.items())), root)
-        return {name: resolve_all(inner, root) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [resolve_all(inner, root) for inner in value]
-    return resolve(value, root) if isinstance(value, str) else value
 
 
 def remember(value: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.core.model import Document, Json, Path
-from reconciler.spec.near import did_you_mean
+from reconciler.core.near import did_you_mean
 
 ALONE = (
     "Estate",

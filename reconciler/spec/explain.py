@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from reconciler.core.model import Json, Path
-from reconciler.spec.near import did_you_mean
+from reconciler.core.near import did_you_mean
 from reconciler.spec.words import Finding, expected, found, label
 
 MOST_FINDINGS = 100

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.core.model import Document, Json
+from reconciler.core.near import did_you_mean
 from reconciler.errors import Problem, SpecInvalid
 from reconciler.spec import checks, literals, profiles, schema, values, walk, yaml
-from reconciler.spec.near import did_you_mean
 from reconciler.spec.places import locate, place
 from reconciler.spec.words import Finding
 

@@ -13,7 +13,7 @@ from pathlib import Path as File
 from typing import Any
 
 from reconciler.core.model import Json
-from reconciler.spec.near import did_you_mean
+from reconciler.core.near import did_you_mean
 from reconciler.spec.words import Finding, found
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path as File
 
 from reconciler.core.model import Json, Path
+from reconciler.core.near import did_you_mean
 from reconciler.errors import BadUsage, Problem
-from reconciler.spec.near import did_you_mean
 from reconciler.spec.walk import Found, content, printable
 from reconciler.spec.words import Finding
 from reconciler.spec.yaml import Fault, read

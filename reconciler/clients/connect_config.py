@@ -1,0 +1,140 @@
+"""A connector's configuration as a person writes it in, as it is compared and as it is sent out; never a secret shown.
+
+A reference is a list of one text, `["env:DB_PASSWORD"]`, so that no literal value can be mistaken for it. A list of
+several, literal or not, is joined by commas when it is sent: bootstrap addresses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from reconciler.core.model import Body, Json, Path, Session
+from reconciler.errors import BadUsage
+from reconciler.secrets.references import MASK, is_reference, remember
+
+SECRET = re.compile(
+    r"password|passphrase|secret|jaas|credential|(private|access|api|account|shared|encryption|auth)[._]?key$"
+    r"|(^|[._])token$|bearer",
+    re.IGNORECASE,
+)
+# `${provider:path:key}`: the workers look it up themselves, and their API never shows what they find (KIP-297).
+LOOKED_UP = re.compile(r"\$\{[A-Za-z0-9_.-]+:[^}]*\}")
+ADDRESS = re.compile(r"bootstrap\.servers$")
+
+
+def reference(value: Json) -> str:
+    """`env:NAME` for `{env: NAME}`; empty for everything else."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((scheme, rest),) = value.items()
+        found = f"{scheme}:{rest}"
+        return found if isinstance(rest, str) and is_reference(found) else ""
+    return ""
+
+
+def canonical(config: Mapping[str, Json]) -> dict[str, Json]:
+    """Everything as the text that Connect keeps; what is null is not there."""
+    return {name: _text(value) for name, value in sorted(config.items()) if value is not None}
+
+
+def _text(value: Json) -> Json:
+    if found := reference(value):
+        return [found]
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(_text(item)) for item in value)
+    return str(value)
+
+
+def problems(config: Mapping[str, Json], under: Path) -> Iterator[tuple[Path, str]]:
+    """Values that are neither text nor a reference, and secrets that are written out."""
+    for name, value in config.items():
+        if isinstance(value, Mapping) and not reference(value):
+            yield (*under, name), "expected text, a number, or a reference such as `{env: NAME}`"
+        elif open_secret(name, value):
+            told = f"`{name}` holds a secret in the open; write `{{env: NAME}}`, `{{file: PATH}}`"
+            yield (*under, name), f"{told} or a lookup of the workers, `${{provider:path:key}}`"
+
+
+def open_secret(name: str, value: Json) -> bool:
+    """Whether a setting is a secret by its name, and written out."""
+    return (
+        isinstance(value, str)
+        and value != ""
+        and SECRET.search(name) is not None
+        and not LOOKED_UP.search(value)
+    )
+
+
+def veiled(
+    live: Mapping[str, str], wanted: Body, passwords: frozenset[str], session: Session
+) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """Live settings fit to be shown: a reference where its value is the one in use, a mask over any other secret.
+
+    Also the names of those whose reference cannot be followed here; they are taken to be as wanted.
+    """
+    shown: dict[str, Json] = {}
+    unproven = []
+    for name, value in sorted(live.items()):
+        asked = wanted.get(name)
+        if isinstance(asked, (list, tuple)):
+            try:
+                same = value == resolved(name, asked, session)
+            except BadUsage:
+                same = True
+                unproven.append(name)
+            shown[name] = list(asked) if same else _otherwise(name, value)
+        elif _secret(name, value, passwords):
+            shown[name] = masked(value)
+        else:
+            shown[name] = value
+    return shown, tuple(unproven)
+
+
+def _otherwise(name: str, value: str) -> str:
+    return value if ADDRESS.search(name) or LOOKED_UP.search(value) else masked(value)
+
+
+def _secret(name: str, value: str, passwords: frozenset[str]) -> bool:
+    declared = name in passwords or SECRET.search(name) is not None
+    return declared and value != "" and not LOOKED_UP.search(value)
+
+
+def masked(value: str) -> str:
+    """The mask; the value itself is masked in every message from here on."""
+    remember(value)
+    return MASK
+
+
+def resolved(name: str, value: Json, session: Session) -> str:
+    """What is sent for a setting. Raises BadUsage for a reference that leads nowhere."""
+    if not isinstance(value, (list, tuple)):
+        return str(value)
+    follow = session.plain if ADDRESS.search(name) else session.secret
+    return ",".join(follow(str(part)) for part in cast("Sequence[str]", value))
+
+
+def sent(config: Body, session: Session) -> dict[str, str]:
+    """A whole configuration as it is sent. Raises BadUsage for a reference that leads nowhere."""
+    return {name: resolved(name, value, session) for name, value in config.items()}
+
+
+def readable(config: Body, stem: str) -> dict[str, Json]:
+    """The reverse of `canonical`, for an import: what is masked becomes a reference to a variable made of `stem`."""
+    return {
+        name: {"env": _variable(f"{stem}_{name}")} if value == MASK else _spoken(value)
+        for name, value in config.items()
+    }
+
+
+def _variable(text: str) -> str:
+    return re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_")
+
+
+def _spoken(value: Json) -> Json:
+    text = str(value)
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text) and text != "-0" else text
