@@ -15,6 +15,7 @@ WRITING = 30.0
 # A rebalance, or a worker that is a configuration behind, is answered by 409 and passes.
 REBALANCE = 60.0
 HOLD = 3.0
+NO_TASKS = 8.0
 SETTLING = frozenset({"starting"})
 STEADY = {"RUNNING": "running", "PAUSED": "paused", "STOPPED": "stopped"}
 
@@ -101,13 +102,14 @@ def started(worker: Http, wanted: Mapping[str, str], *, within: float) -> dict[s
     """The same, once those named are in the state wanted of them, or have failed; or `within` seconds later.
 
     For a moment after a write the workers still show what was before it, so that nothing is believed of what should
-    run until `HOLD` is over; and a connector may rightly have no tasks.
+    run until `HOLD` is over. A connector may rightly have no tasks, so that they are waited for no longer than
+    `NO_TASKS`; both in seconds.
     """
     begun, pause = time.monotonic(), 0.1
     while True:
         found, waited = read(worker), time.monotonic() - begun
-        there = {name: found[name] for name in wanted if name in found}
-        if waited > within or all(_there(one, wanted[n], waited) for n, one in there.items()):
+        ready = all(n in found and _there(found[n], wanted[n], waited) for n in wanted)
+        if ready or waited > within:
             return found
         time.sleep(pause)
         pause = min(pause * 1.5, 1.0)
@@ -116,7 +118,8 @@ def started(worker: Http, wanted: Mapping[str, str], *, within: float) -> dict[s
 def _there(one: Connector, wanted: str, waited: float) -> bool:
     if wanted != "running":
         return one.state == wanted
-    return waited > HOLD and one.state in ("running", "failed")
+    longest = HOLD if one.tasks else NO_TASKS
+    return waited > longest and one.state in ("running", "failed")
 
 
 def plugins(worker: Http) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ def resolved(name: str, value: Json, session: Session) -> str:
     return ",".join(follow(str(part)) for part in cast("Sequence[str]", value))
 
 
-def sent(config: Body, session: Session) -> dict[str, str]:
+def resolved_all(config: Body, session: Session) -> dict[str, str]:
     """A whole configuration as it is sent. Raises BadUsage for a reference that leads nowhere."""
     return {name: resolved(name, value, session) for name, value in config.items()}
 

@@ -8,8 +8,10 @@ from typing import TypeVar, cast
 
 from reconciler.clients import connect
 from reconciler.clients.http import Answer, Http, Workers
-from reconciler.core.model import Change, Key, Session
+from reconciler.core.model import Body, Change, Document, Key, Path, Session
+from reconciler.core.near import did_you_mean
 from reconciler.errors import Failed
+from reconciler.secrets.references import redact
 
 T = TypeVar("T")
 WIRE = "connect"
@@ -65,3 +67,25 @@ def steered(worker: Http, name: str, before: str, state: str) -> Iterator[Answer
         yield connect.restart(worker, name)
     else:
         yield connect.steer(worker, name, state)
+
+
+def failures(worker: Http, names: Sequence[str]) -> list[str]:
+    """Which parts of these connectors have failed, each with the first line of its trace."""
+    found = connect.read(worker)
+    return [redact(part.words) for name in names if name in found for part in found[name].failed]
+
+
+def unknown_worker(
+    documents: Sequence[Document], clusters: Sequence[Document]
+) -> Iterator[tuple[Document, Path, str]]:
+    """Documents for a Connect cluster that their cluster does not have."""
+    for document in documents:
+        named = document.metadata.get("clusters")
+        asked = str(document.spec.get("connect"))
+        for cluster in clusters:
+            known = [str(w["name"]) for w in cast("list[Body]", cluster.spec.get("connect") or [])]
+            meant = named is None or cluster.name in cast("list[str]", named)
+            if meant and known and asked not in known:
+                has = f"cluster {cluster.name} has {', '.join(known)}"
+                told = f"there is no Connect `{asked[:80]}`: {has}{did_you_mean(asked, known)}"
+                yield document, ("spec", "connect"), told

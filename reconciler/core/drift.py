@@ -20,6 +20,7 @@ class What(StrEnum):
     CHANGED = "changed"
     GONE = "gone"
     DIFFERS = "differs"
+    UNHEALTHY = "unhealthy"
     PENDING = "pending"
 
 
@@ -46,7 +47,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One cluster of a drift report. `undeclared` are settings that nobody declared, by resource."""
+    """One cluster of a drift report. `undeclared` are settings that nobody declared, by resource; `conditions` how
+    things that run are doing, where they do well."""
 
     name: str
     id: str
@@ -55,6 +57,7 @@ class Seen:
     out_of_scope: int
     undeclared: Mapping[Key, Body]
     trouble: str = ""
+    conditions: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> float:
@@ -191,6 +194,7 @@ def _cluster_json(seen: Seen) -> dict[str, Any]:
         "coverage": seen.coverage,
         "undeclared": {str(key): plain(body) for key, body in seen.undeclared.items()},
         "trouble": seen.trouble,
+        "conditions": list(seen.conditions),
     }
 
 

@@ -207,12 +207,14 @@ class Target:
     """A cluster to talk to: its name and its connection, references unresolved.
 
     `root` is the folder that relative `file:` references start from. `timeout` is in seconds, for one request.
+    `peers` are the connections of other clusters, for what spans two of them.
     """
 
     name: str
     spec: Body
     root: str = "."
     timeout: float = 10.0
+    peers: Mapping[str, Body] = field(default_factory=dict)
 
 
 class Session(Protocol):
@@ -240,6 +242,9 @@ class Session(Protocol):
 
     def client(self, wire: str) -> object:
         """The client of a wire (`kafka-admin`, `acl`, ...). Raises errors.Failed when it cannot be had."""
+
+    def peer(self, name: str) -> Session:
+        """Another cluster, to look at only; open as long as this one. Raises errors.Failed when it cannot be had."""
 
     def close(self) -> None: ...
 
@@ -285,13 +290,33 @@ class Code:
 class World:
     """What a rule may look at beside the change itself: one cluster, one kind.
 
-    `live` is everything there now, bare where nobody declared it; `planned` is what the spec wants to be there.
+    `live` is everything there now, bare where nobody declared it; `planned` is what the spec wants to be there, and
+    `spec` the same of all kinds. `nearby` is what the kind's `nearby` asked for, by cluster and kind, as far as
+    it could be read.
     """
 
     platform: Platform
     facts: Body
     live: Mapping[str, Resource]
     planned: Mapping[str, Resource]
+    spec: State = field(default_factory=dict)
+    nearby: Mapping[tuple[str, str], Mapping[str, Resource]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document is to be: the Cluster document it is for, and all of the spec's by name."""
+
+    cluster: Document
+    clusters: Mapping[str, Document]
+
+
+class Condition(NamedTuple):
+    """How a live resource is doing, in words that need no figures to be understood; `well` or not."""
+
+    name: str
+    well: bool
+    words: str
 
 
 # The reverse of `Kind.resources`: live resources in, bodies of documents (`name`, `spec`) that mean them out.
@@ -321,6 +346,26 @@ def no_names(_resource: Resource) -> Iterable[str]:
     return ()
 
 
+def anywhere(document: Document, _place: Place) -> Document:
+    """The `placed` of a kind whose documents mean the same on every cluster."""
+    return document
+
+
+def nothing_nearby(_resource: Resource, _cluster: str) -> Iterable[tuple[str, str]]:
+    """The `nearby` of a kind whose rules look at nothing but their own."""
+    return ()
+
+
+def covers_nothing(_resource: Resource, _live: Iterable[Key]) -> Iterable[Key]:
+    """The `covers` of a kind whose resources keep nothing on their own."""
+    return ()
+
+
+def no_conditions(_session: Session, _resources: Sequence[Resource]) -> Iterable[Condition]:
+    """The `health` of a kind that is well when it is as wanted."""
+    return ()
+
+
 def same(name: str) -> str:
     """The `owned_as` of a kind whose name is what `owns` speaks of."""
     return name
@@ -335,16 +380,18 @@ def one_tier(_change: Change) -> int:
 class Kind:
     """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
 
-    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means on
-    a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all documents of
-    the kind and the Cluster documents. `after` names kinds whose creations come first and whose deletions come last.
-    `tier` orders changes of the same action inside the kind, smallest first. `whole`: a write replaces everything,
-    so everything is compared. `facts`: its resources carry facts that are preconditions. `owns` is the list of
-    prefixes in a Cluster's `owns` that speaks of this kind, and `owned_as` the part of a name that they are
-    compared with. `rights` are operations on the cluster that a login needs for all of this, each with what it is
-    needed for. `unseen` are settings that no server tells: what was last applied stands for them. `secrets` are
-    settings that hold references, resolved before anything is written. `documents` is the reverse of `resources`,
-    for an import.
+    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means
+    on a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all
+    documents of the kind and the Cluster documents. `after` names kinds whose creations come first and whose
+    deletions come last. `tier` orders changes of the same action inside the kind, smallest first. `whole`: a write
+    replaces everything, so everything is compared. `facts`: its resources carry facts that are preconditions.
+    `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, and `owned_as` the part of a name
+    that they are compared with. `rights` are operations on the cluster that a login needs for all of this, each
+    with what it is needed for. `unseen` are settings that no server tells: what was last applied stands for them.
+    `secrets` are settings that hold references, resolved before anything is written. `documents` is the reverse of
+    `resources`, for an import. `placed` fills in what a document takes from Cluster documents. `nearby` are the
+    clusters and kinds that the rules of a resource have to look at. `covers` says which live keys a resource keeps
+    on its own, so that they are nobody else's to manage. `health` is how live resources are doing, for drift.
     """
 
     name: str
@@ -362,6 +409,10 @@ class Kind:
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     documents: Documents = no_documents
+    placed: Callable[[Document, Place], Document] = anywhere
+    nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = nothing_nearby
+    covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = covers_nothing
+    health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = no_conditions
     owns: str = ""
     owned_as: Callable[[str], str] = same
     rights: Mapping[str, str] = field(default_factory=dict)

@@ -195,8 +195,9 @@ def _all_ready(
 ) -> dict[str, _Ready]:
     """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason."""
     touched = {r.key.cluster for r in plan.records} | {c.key.cluster for c in plan.changes}
+    peers = {c.name: c.spec for c in plan.clusters} | dict(connections)
     targets = {
-        c.name: Target(c.name, connections.get(c.name, c.spec), plan.root, options.timeout)
+        c.name: Target(c.name, peers[c.name], plan.root, options.timeout, peers)
         for c in plan.clusters
         if c.name in touched
     }

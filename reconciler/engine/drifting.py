@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconciler import __version__
-from reconciler.core.drift import Drift, Finding, Seen, compare, undeclared
+from reconciler.core.drift import Drift, Finding, Seen, What, compare, undeclared
+from reconciler.core.model import State
 from reconciler.core.ownership import when
 from reconciler.engine.clusters import Options, side_by_side, stamp
 from reconciler.engine.intent import (
@@ -18,7 +19,7 @@ from reconciler.engine.intent import (
     desired_of,
 )
 from reconciler.engine.planning import matches, not_ours, unproven
-from reconciler.engine.survey import Survey, survey
+from reconciler.engine.survey import Survey, covered, survey
 from reconciler.errors import KstateError
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
@@ -61,14 +62,29 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> tuple[Seen, tuple[Fin
         told = tuple(_told(finding, found) for finding in findings)
         ours = {*found.want.state, *found.want.absent, *found.last}
         ours |= set(bookkeeping(spec, found.cluster))
-        unmanaged, elsewhere = not_ours(found.live, ours, found.document)
+        unmanaged, elsewhere = not_ours(found.live, ours | covered(found).keys(), found.document)
+        ill, well = _health(found, want)
         managed = sum(key in found.live for key in {*found.want.state, *found.last})
         extra = undeclared(want, found.live)
         trouble = "; ".join(filter(None, (found.keeping.trouble, *unproven(found))))
-        seen = Seen(
-            found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere, extra, trouble
-        )
-    return seen, told
+        about = (found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere)
+        seen = Seen(*about, extra, trouble, well)
+    return seen, (*told, *ill)
+
+
+def _health(found: Survey, want: State) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """How what runs is doing: findings where it does not do well, a line where it does."""
+    ill, well = [], []
+    for name, kind in found.kinds.items():
+        keys = {k.name: k for k in want if k.kind == name and k in found.live}
+        for condition in kind.health(found.session, [found.live[keys[n]] for n in sorted(keys)]):
+            key = keys[condition.name]
+            if condition.well:
+                well.append(f"{key}: {condition.words}")
+            else:
+                sources = tuple(found.want.sources.get(key, ()))
+                ill.append(Finding(key, What.UNHEALTHY, (), sources, condition.words))
+    return tuple(ill), tuple(well)
 
 
 def _told(finding: Finding, found: Survey) -> Finding:

@@ -7,7 +7,7 @@ from typing import cast
 
 from reconciler.core.desired import Desired, desired
 from reconciler.core.diff import flat, nest
-from reconciler.core.model import Body, Document, Json, Key, Path, Platform
+from reconciler.core.model import Body, Document, Json, Key, Path, Place, Platform
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import TOPIC
 from reconciler.errors import BadUsage, Problem, SpecInvalid
@@ -91,12 +91,21 @@ def desired_of(spec: Spec, document: Document) -> Wanted:
     kinds = kinds_registry.load()
     want = desired(
         document.name,
-        spec.documents,
+        list(_placed(spec, document)),
         kinds,
         platform,
         lambda kind: kinds_registry.offered(kind, platform, document.spec),
     )
     return document, platform, want
+
+
+def _placed(spec: Spec, cluster: Document) -> Iterator[Document]:
+    """Every document with what it takes from Cluster documents filled in."""
+    kinds = {kind.document: kind for kind in kinds_registry.load().values()}
+    place = Place(cluster, {document.name: document for document in spec.clusters})
+    for document in spec.documents:
+        kind = kinds.get(document.kind)
+        yield kind.placed(document, place) if kind else document
 
 
 def ledger_of(spec: Spec) -> Body:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -44,7 +45,7 @@ from reconciler.engine.intent import (
     ledger_of,
     masked,
 )
-from reconciler.engine.survey import Survey, survey
+from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
@@ -103,7 +104,7 @@ def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
     bounds = cast("Body", document.spec.get("limits") or {})
     changed = {change.key for change in changes}
     ours = {*changed, *want.state, *want.absent, *bookkeeping(spec, document.name)}
-    unmanaged, elsewhere = not_ours(found.live, ours, document)
+    unmanaged, elsewhere = not_ours(found.live, ours | covered(found).keys(), document)
     return _Part(
         ClusterPlan(document.name, found.session.cluster_id, masked(document)),
         tuple(replace(c, sources=tuple(want.sources.get(c.key, ()))) for c in changes),
@@ -122,7 +123,8 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     want, cluster = found.want, found.cluster
     differ = _changes(found, Aims(want.state, want.absent | found.pruned, found.last))
     changes = _select((_completed(c, want.state) for c in differ), options.only)
-    worlds = {name: _world(name, found) for name in found.kinds}
+    kinds = {change.key.kind for change in changes}
+    worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
     options.say(f"{cluster}: asking the servers about {len(changes)} changes")
     changes = vetted(found.session, found.drivers, changes)
@@ -135,6 +137,8 @@ def _notices(spec: Spec, found: Survey) -> Iterator[str]:
     if found.keeping.estate and not found.keeping.there:
         yield _first_apply(spec, found.document)
     yield from unproven(found)
+    for owner, count in sorted(Counter(covered(found).values()).items()):
+        yield f"{owner} keeps {count:,} more on its own; they are nobody else's to manage"
 
 
 def unproven(found: Survey) -> Iterator[str]:
@@ -205,6 +209,8 @@ def _world(kind: str, found: Survey) -> World:
         found.session.facts,
         {key.name: resource for key, resource in found.live.items() if key.kind == kind},
         {key.name: resource for key, resource in found.want.state.items() if key.kind == kind},
+        found.want.state,
+        nearby(found, kind),
     )
 
 

@@ -16,6 +16,7 @@ from reconciler.core.model import (
     Key,
     Kind,
     Platform,
+    Resource,
     Risk,
     Scope,
     Session,
@@ -26,6 +27,7 @@ from reconciler.core.ownership import Keeping
 from reconciler.engine.clusters import Options, Say, driver_of, fields_of, login, state_of
 from reconciler.engine.intent import Wanted, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
+from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
 
@@ -61,7 +63,8 @@ def survey(
 ) -> Iterator[Survey]:
     """Read a cluster, and stay logged in until the block ends. `every_field`: settings that nobody declared as well."""
     document, platform, want = wanted
-    target = Target(document.name, document.spec, options.root, options.timeout)
+    peers = connections(spec)
+    target = Target(document.name, document.spec, options.root, options.timeout, peers)
     options.say(f"{document.name}: connecting")
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
@@ -128,4 +131,42 @@ def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, B
         }
         for key, resource in wanted.items()
         if key.kind in kinds and kinds[key.kind].unseen
+    }
+
+
+Nearby = Mapping[tuple[str, str], Mapping[str, Resource]]
+
+
+def nearby(found: Survey, kind: str) -> Nearby:
+    """What the rules of a kind have to look at elsewhere. A cluster that cannot be read is left out."""
+    asked = {
+        pair
+        for key, resource in found.want.state.items()
+        if key.kind == kind
+        for pair in found.kinds[kind].nearby(resource, found.cluster)
+    }
+    read: dict[tuple[str, str], Mapping[str, Resource]] = {}
+    for cluster, name in sorted(asked):
+        try:
+            read[cluster, name] = _everything(found.session, cluster, name)
+        except Failed:
+            continue
+    return read
+
+
+def _everything(session: Session, cluster: str, kind: str) -> dict[str, Resource]:
+    """All of a kind on a cluster, without configurations that nobody asked for."""
+    at = session if cluster == session.cluster else session.peer(cluster)
+    driver = next(d for d in kinds_registry.load()[kind].drivers)
+    return {r.name: r for r in driver.read(at, Scope(names=None, fields=frozenset()))}
+
+
+def covered(found: Survey) -> dict[Key, Key]:
+    """What wanted resources keep on their own, each with the resource that does."""
+    return {
+        key: owner
+        for owner, resource in found.want.state.items()
+        if owner.kind in found.kinds
+        for key in found.kinds[owner.kind].covers(resource, found.live.keys())
+        if key in found.live and key not in found.want.state
     }

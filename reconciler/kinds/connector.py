@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients.connect_config import canonical, problems, readable
-from reconciler.clients.connect_workers import parts
+from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import (
     Action,
     Body,
@@ -21,7 +21,6 @@ from reconciler.core.model import (
     Risk,
     World,
 )
-from reconciler.core.near import did_you_mean
 from reconciler.core.risk import each
 from reconciler.kinds.connector_driver import ConnectorDriver
 
@@ -54,22 +53,6 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
     if config.get("name", document.name) != document.name:
         told = f"`name` is {config['name']!s:.80}, but the document is called {document.name}"
         yield ("spec", "config", "name"), f"{told}; leave it out"
-
-
-def among(
-    documents: Sequence[Document], clusters: Sequence[Document]
-) -> Iterator[tuple[Document, Path, str]]:
-    """Documents for a Connect cluster that their cluster does not have."""
-    for document in documents:
-        named = document.metadata.get("clusters")
-        asked = str(document.spec.get("connect"))
-        for cluster in clusters:
-            known = [str(w["name"]) for w in cast("list[Body]", cluster.spec.get("connect") or [])]
-            meant = known if named is None else cluster.name in cast("list[str]", named)
-            if meant and known and asked not in known:
-                has = f"cluster {cluster.name} has {', '.join(known)}"
-                told = f"there is no Connect `{asked[:80]}`: {has}{did_you_mean(asked, known)}"
-                yield document, ("spec", "connect"), told
 
 
 # --- what could hurt
@@ -168,7 +151,7 @@ KIND = Kind(
     document="Connector",
     resources=resources,
     check=check,
-    among=among,
+    among=unknown_worker,
     drivers=(ConnectorDriver(),),
     documents=documents,
     after=("acl", "quota", "schema", "topic", "user"),

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients import connect
-from reconciler.clients.connect_config import sent, veiled
+from reconciler.clients.connect_config import resolved_all, veiled
 from reconciler.clients.connect_workers import (
     WIRE,
     Plugins,
     all_known,
     declared,
+    failures,
     parts,
     side_by_side,
     steered,
@@ -99,7 +100,7 @@ def _opinion(session: Session, change: Change) -> list[Risk]:
     if "connector.class" not in config:
         return [Risk("KS951", "connector.class: missing; a connector needs a class")]
     try:
-        plain = sent(config, session)
+        plain = resolved_all(config, session)
     except BadUsage as error:
         return [Risk("KS151", f"the workers were not asked: {error.message}")]
     return opinion_of(worker, parts(change.key.name)[1], plain, config)
@@ -158,13 +159,10 @@ def _in_the_open(worker: Http, plain: Mapping[str, str], config: Body) -> list[R
 
 def _failures(session: Session, changes: Sequence[Change]) -> Iterator[tuple[Key, Risk]]:
     """The first line of each trace of what has failed."""
-    failed = [c for c in changes if (c.before or {}).get("state") == "failed"]
-    for at in sorted({parts(change.key.name)[0] for change in failed}):
-        found = connect.read(workers(session)[at])
-        for change in failed:
-            where, name = parts(change.key.name)
-            broken = found[name].failed if where == at and name in found else ()
-            yield from ((change.key, Risk("KS156", redact(part.words))) for part in broken)
+    for change in changes:
+        if (change.before or {}).get("state") == "failed":
+            told = failures(worker_of(session, change.key), [parts(change.key.name)[1]])
+            yield from ((change.key, Risk("KS156", words)) for words in told)
 
 
 # --- writing
@@ -190,7 +188,7 @@ def _requests(session: Session, worker: Http, change: Change) -> Iterator[Answer
     if after is None:
         yield connect.delete(worker, name)
         return
-    state, config = str(after["state"]), sent(cast("Body", after["config"]), session)
+    state, config = str(after["state"]), resolved_all(cast("Body", after["config"]), session)
     if change.before is None:
         yield connect.create(worker, name, config, state)
         return

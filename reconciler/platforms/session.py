@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confluent_kafka.admin import AclOperation
 
 from reconciler.clients.kafka import Kafka
-from reconciler.core.model import Body, Target
+from reconciler.core.model import Body, Session, Target
 from reconciler.errors import Failed
+from reconciler.platforms import registry
 from reconciler.secrets.references import resolve
 
 Opener = Callable[[Kafka, Target], object]
@@ -28,6 +29,7 @@ class KafkaSession:
     openers: Mapping[str, Opener]
     target: Target
     _open: dict[str, object] = field(default_factory=dict)
+    _peers: dict[str, Session] = field(default_factory=dict)
 
     @property
     def cluster_id(self) -> str:
@@ -55,7 +57,18 @@ class KafkaSession:
             self._open[wire] = self.openers[wire](self.kafka, self.target)
         return self._open[wire]
 
+    def peer(self, name: str) -> Session:
+        if name not in self._peers:
+            if name not in self.target.peers:
+                raise Failed(f"cluster {self.cluster}: nobody says where cluster {name} is")
+            spec = self.target.peers[name]
+            target = replace(self.target, name=name, spec=spec, peers={})
+            self._peers[name] = registry.load(str(spec["platform"])).login(target)
+        return self._peers[name]
+
     def close(self) -> None:
+        for peer in self._peers.values():
+            peer.close()
         for client in self._open.values():
             if client is not self.kafka and hasattr(client, "close"):
                 client.close()

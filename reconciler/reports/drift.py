@@ -8,11 +8,18 @@ from reconciler.core.drift import Drift, Field, Finding, Seen, What
 from reconciler.reports import words
 from reconciler.reports.text import Paint, plain
 
-STYLE = {What.CHANGED: "change", What.GONE: "bad", What.DIFFERS: "change", What.PENDING: "dim"}
+STYLE = {
+    What.CHANGED: "change",
+    What.GONE: "bad",
+    What.DIFFERS: "change",
+    What.UNHEALTHY: "bad",
+    What.PENDING: "dim",
+}
 SAID = {
     What.CHANGED: "changed by hand",
     What.GONE: "gone",
     What.DIFFERS: "differs from the spec",
+    What.UNHEALTHY: "not well",
     What.PENDING: "changed in Git, not applied yet",
 }
 
@@ -32,6 +39,7 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
     for finding in drift.findings:
         if finding.key.cluster == seen.name:
             yield from _finding(finding, paint)
+    yield from (paint("dim", f"  {words.visible(line)}") for line in seen.conditions)
     for key, extra in seen.undeclared.items():
         settings = ", ".join(f"{words.visible(n)}={words.value(n, v)}" for n, v in extra.items())
         yield paint("dim", f"  {words.thing(key)}: set, and declared nowhere: {settings}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from reconciler.core.diff import flat
-from reconciler.core.model import Action, Change, Json, Key, Level, Risk
+from reconciler.core.model import Action, Change, Json, Key, Level, Path, Risk
 from reconciler.core.plan import Bookkeeping, Plan
 from reconciler.core.risk import badness
 from reconciler.core.units import say_duration, say_size
@@ -80,11 +80,32 @@ def settings(change: Change) -> Iterator[tuple[str, str]]:
             before, after = (
                 none if side is None else value(name, side) for side in (edit.before, edit.after)
             )
-            yield visible(name), f"{before} -> {after}"
+            yield label(edit.path), f"{before} -> {after}"
         return
     body = change.after if change.action is Action.CREATE else change.before
-    for path, found in sorted(flat(body or {}), key=lambda leaf: (len(leaf[0]), leaf[0])):
-        yield visible(path[-1]), value(path[-1], found)
+    for path, found in _once(dict(flat(body or {}))):
+        yield label(path), value(path[-1], found)
+
+
+def label(path: Path) -> str:
+    """A setting's name; where several parts may have one of that name, with the part before it."""
+    return visible(" ".join(path[1:]) if len(path) > 2 else path[-1])
+
+
+def _once(leaves: Mapping[Path, Json]) -> list[tuple[Path, Json]]:
+    """In the order of the names; what all parts of a resource have alike is told once, for all of them."""
+    groups = {path[:2] for path in leaves if len(path) > 2}
+    alike: dict[tuple[Path, str], int] = {}
+    for path, found in leaves.items():
+        if len(path) > 2:
+            at = ((path[0], *path[2:]), repr(found))
+            alike[at] = alike.get(at, 0) + 1
+    told: dict[Path, Json] = {}
+    for path, found in leaves.items():
+        shared = (path[0], *path[2:])
+        everywhere = len(groups) > 1 and alike.get((shared, repr(found))) == len(groups)
+        told[(shared[0], shared[-1]) if len(path) > 2 and everywhere else path] = found
+    return sorted(told.items(), key=lambda leaf: (len(leaf[0]), leaf[0]))
 
 
 def risks(change: Change) -> Iterator[tuple[Risk, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -103,6 +106,22 @@ def kafka(sandboxes: Callable[..., Live]) -> Live:
 def older(sandboxes: Callable[..., Live]) -> Live:
     """The same on the oldest line the tests run on."""
     return sandboxes(kafka="3.9.1")
+
+
+@pytest.fixture(scope="session")
+def connected(sandboxes: Callable[..., Live]) -> Live:
+    """Two clusters, each with workers and one with a registry: for everything beside the brokers."""
+    return sandboxes(clusters=2, extras=frozenset({"connect", "registry"}))
+
+
+def api(live: Live, method: str, path: str, body: Any = None) -> Any:
+    """A request to the workers of the first cluster, as somebody with curl would make it."""
+    url = f"{live.cluster.connect_url}/{path}"
+    data = None if body is None else json.dumps(body).encode()
+    asked = Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urlopen(asked, timeout=30) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
 @pytest.fixture(scope="session", params=["kafka", "older"])
