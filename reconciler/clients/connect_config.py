@@ -73,7 +73,7 @@ def veiled(
 ) -> tuple[dict[str, Json], tuple[str, ...]]:
     """Live settings fit to be shown: a reference where its value is the one in use, a mask over any other secret.
 
-    Also the names of those whose reference cannot be followed here; they are taken to be as wanted.
+    Also a sentence about each whose reference cannot be followed here; it is taken to be as wanted.
     """
     shown: dict[str, Json] = {}
     unproven = []
@@ -84,7 +84,8 @@ def veiled(
                 same = value == resolved(name, asked, session)
             except BadUsage:
                 same = True
-                unproven.append(name)
+                told = "what it refers to cannot be had here"
+                unproven.append(f"{name} was not compared: {told}")
             shown[name] = list(asked) if same else _otherwise(name, value)
         elif _secret(name, value, passwords):
             shown[name] = masked(value)

@@ -17,6 +17,7 @@ class Desired:
 
     state: dict[Key, Resource] = field(default_factory=dict)
     absent: set[Key] = field(default_factory=set)
+    unwanted: dict[Key, Resource] = field(default_factory=dict)
     sources: dict[Key, list[str]] = field(default_factory=dict)
     protected: set[Key] = field(default_factory=set)
     impossible: dict[Key, Resource] = field(default_factory=dict)
@@ -79,6 +80,7 @@ def _add(
             found.impossible[key] = resource
         elif unwanted:
             _unwanted(found, key, document)
+            found.unwanted[key] = resource
         else:
             _wanted(found, key, resource, document)
         found.sources.setdefault(key, []).append(document.source)

@@ -46,13 +46,13 @@ class Resource:
     """A name and its settings. A setting that is absent is not compared; one that is None must not be set.
 
     `facts` are what was seen beside the settings (a topic's id, say): never compared, usable as preconditions.
-    `unproven` are settings of a live resource that were taken to be as wanted, because nobody here could tell.
+    `unproven` says in sentences what of a live resource was taken to be as wanted, because nobody could tell.
     """
 
     name: str
     settings: Body
     facts: Body = field(default_factory=nothing, compare=False)
-    unproven: tuple[Path, ...] = field(default=(), compare=False)
+    unproven: tuple[str, ...] = field(default=(), compare=False)
 
 
 State: TypeAlias = Mapping[Key, Resource]
@@ -305,10 +305,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a document is to be: the Cluster document it is for, and all of the spec's by name."""
+    """Where a document is to be: the Cluster document it is for, and all documents by kind and name."""
 
     cluster: Document
-    clusters: Mapping[str, Document]
+    documents: Mapping[tuple[str, str], Document]
 
 
 class Condition(NamedTuple):
@@ -341,8 +341,13 @@ def no_documents(_resources: Sequence[Resource]) -> Iterable[Mapping[str, Json]]
     return ()
 
 
-def no_names(_resource: Resource) -> Iterable[str]:
+def no_needs(_body: Body) -> Iterable[str]:
     """The `needs` of a kind whose resources do not build on each other."""
+    return ()
+
+
+def one_step(_change: Change) -> Sequence[str]:
+    """The `steps` of a kind whose every change is one write, or many that nobody needs to know of."""
     return ()
 
 
@@ -383,15 +388,17 @@ class Kind:
     `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means
     on a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all
     documents of the kind and the Cluster documents. `after` names kinds whose creations come first and whose
-    deletions come last. `tier` orders changes of the same action inside the kind, smallest first. `whole`: a write
-    replaces everything, so everything is compared. `facts`: its resources carry facts that are preconditions.
-    `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, and `owned_as` the part of a name
-    that they are compared with. `rights` are operations on the cluster that a login needs for all of this, each
-    with what it is needed for. `unseen` are settings that no server tells: what was last applied stands for them.
-    `secrets` are settings that hold references, resolved before anything is written. `documents` is the reverse of
-    `resources`, for an import. `placed` fills in what a document takes from Cluster documents. `nearby` are the
-    clusters and kinds that the rules of a resource have to look at. `covers` says which live keys a resource keeps
-    on its own, so that they are nobody else's to manage. `health` is how live resources are doing, for drift.
+    deletions come last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names
+    of the same kind that have to be there before settings can be, and go after them. `steps` are the writes of a
+    change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
+    `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
+    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
+    on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that
+    no server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved
+    before anything is written. `documents` is the reverse of `resources`, for an import. `placed` fills in what a
+    document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
+    look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
+    `health` is how live resources are doing, for drift.
     """
 
     name: str
@@ -404,6 +411,8 @@ class Kind:
     ] = no_quarrel
     after: tuple[str, ...] = ()
     tier: Callable[[Change], int] = one_tier
+    needs: Callable[[Body], Iterable[str]] = no_needs
+    steps: Callable[[Change], Sequence[str]] = one_step
     whole: bool = False
     facts: bool = False
     unseen: frozenset[str] = frozenset()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.core.model import Action, Change, Kind
+from reconciler.core.model import Action, Change, Key, Kind
 
-Place = tuple[int, int, int]
+Place = tuple[int, int, int, int]
 
 
 def order(changes: Iterable[Change], kinds: Mapping[str, Kind]) -> tuple[tuple[Change, ...], ...]:
@@ -17,16 +17,34 @@ def order(changes: Iterable[Change], kinds: Mapping[str, Kind]) -> tuple[tuple[C
     """
     depth = depths(kinds)
     waves: dict[Place, list[Change]] = {}
-    for change in sorted(changes, key=lambda change: change.key):
-        waves.setdefault(_place(change, kinds, depth), []).append(change)
+    every = {change.key: change for change in changes}
+    layers = _layers(every, kinds)
+    for key in sorted(every):
+        change, kind = every[key], kinds[key.kind]
+        place = depth[kind.name], kind.tier(change), layers[key]
+        if change.action is Action.DELETE:
+            waves.setdefault((1, -place[0], place[1], -place[2]), []).append(change)
+        else:
+            waves.setdefault((0, *place), []).append(change)
     return tuple(tuple(waves[place]) for place in sorted(waves))
 
 
-def _place(change: Change, kinds: Mapping[str, Kind], depth: Mapping[str, int]) -> Place:
-    kind = kinds[change.key.kind]
-    if change.action is Action.DELETE:
-        return (1, -depth[kind.name], kind.tier(change))
-    return (0, depth[kind.name], kind.tier(change))
+def _layers(changes: Mapping[Key, Change], kinds: Mapping[str, Kind]) -> dict[Key, int]:
+    """How many changes of its own kind each one stands upon (`Kind.needs`). A ring is cut where it is entered."""
+    layers: dict[Key, int] = {}
+
+    def layer(key: Key, above: frozenset[Key]) -> int:
+        if key not in layers:
+            change = changes[key]
+            needed = kinds[key.kind].needs(change.after or change.before or {})
+            below = [key._replace(name=name) for name in needed]
+            under = [other for other in below if other in changes and other not in above]
+            layers[key] = 1 + max((layer(o, above | {key}) for o in under), default=-1)
+        return layers[key]
+
+    for key in changes:
+        layer(key, frozenset((key,)))
+    return layers
 
 
 def depths(kinds: Mapping[str, Kind]) -> dict[str, int]:

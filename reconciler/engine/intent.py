@@ -102,7 +102,8 @@ def desired_of(spec: Spec, document: Document) -> Wanted:
 def _placed(spec: Spec, cluster: Document) -> Iterator[Document]:
     """Every document with what it takes from Cluster documents filled in."""
     kinds = {kind.document: kind for kind in kinds_registry.load().values()}
-    place = Place(cluster, {document.name: document for document in spec.clusters})
+    every = (*spec.clusters, *spec.documents)
+    place = Place(cluster, {(document.kind, document.name): document for document in every})
     for document in spec.documents:
         kind = kinds.get(document.kind)
         yield kind.placed(document, place) if kind else document

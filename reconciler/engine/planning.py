@@ -127,6 +127,7 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
     options.say(f"{cluster}: asking the servers about {len(changes)} changes")
+    changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
     changes = vetted(found.session, found.drivers, changes)
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
@@ -144,8 +145,7 @@ def _notices(spec: Spec, found: Survey) -> Iterator[str]:
 def unproven(found: Survey) -> Iterator[str]:
     """What could not be compared here, and was taken to be as wanted."""
     for key in sorted(found.want.state.keys() & found.live.keys()):
-        for path in found.live[key].unproven:
-            yield f"{key}: {path[-1]} was not compared: what it refers to cannot be had here"
+        yield from (f"{key}: {sentence}" for sentence in found.live[key].unproven)
 
 
 def _first_apply(spec: Spec, document: Document) -> str:

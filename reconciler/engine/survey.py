@@ -73,8 +73,11 @@ def survey(
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
         keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
-        live = with_unseen(live, _known(want.state, keeping.last(document.name), kinds), kinds)
         pruned = keeping.prunes(document.name, want.state.keys() | want.absent)
+        last = keeping.last(document.name)
+        going = {key: want.unwanted.get(key) or last.get(key) for key in (*want.absent, *pruned)}
+        known = {**_going(going, kinds), **_known(want.state, last, kinds)}
+        live = with_unseen(live, known, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
         yield Survey(*found, kinds, drivers, looks, live, pruned)
 
@@ -108,9 +111,14 @@ def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) 
                 frozenset(found),
                 None if every_field else fields,
                 others=True,
-                wanted=known | want.bodies(kind),
+                wanted=_over(known, want.bodies(kind)),
             )
     return looks
+
+
+def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Body]:
+    """What is wanted, and what was applied before that is wanted no more: it has to be looked at to be taken back."""
+    return {**known, **{name: {**known.get(name, {}), **body} for name, body in wanted.items()}}
 
 
 def _read(
@@ -131,6 +139,15 @@ def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, B
         }
         for key, resource in wanted.items()
         if key.kind in kinds and kinds[key.kind].unseen
+    }
+
+
+def _going(going: Mapping[Key, Resource | None], kinds: Mapping[str, Kind]) -> dict[Key, Body]:
+    """The same of what is to be deleted: how, say."""
+    return {
+        key: {name: resource.settings[name] for name in unseen & resource.settings.keys()}
+        for key, resource in going.items()
+        if resource is not None and key.kind in kinds and (unseen := kinds[key.kind].unseen)
     }
 
 

@@ -89,7 +89,7 @@ def _resource(
     passwords = secret.get(one.config.get("connector.class", ""), frozenset())
     config, unproven = veiled(one.config, wanted, passwords, session)
     settings: Body = {"config": config, "state": one.state}
-    return Resource(name, settings, unproven=tuple(("config", key) for key in unproven))
+    return Resource(name, settings, unproven=unproven)
 
 
 # --- vetting

@@ -27,7 +27,6 @@ from reconciler.core.model import (
     Json,
     Key,
     Outcome,
-    Path,
     Resource,
     Risk,
     Scope,
@@ -113,7 +112,7 @@ def _resource(session: Session, scope: Scope, name: str, seen: tuple[Found, Plug
     found, secret = seen
     wanted = cast("Mapping[str, Body]", scope.wanted.get(name, {}).get("connectors") or {})
     flow: dict[str, Json] = {}
-    unproven: list[Path] = []
+    unproven: list[str] = []
     states = {}
     for role in ROLES:
         one = found.get(own_name(name, role))
@@ -122,7 +121,7 @@ def _resource(session: Session, scope: Scope, name: str, seen: tuple[Found, Plug
             continue
         passwords = secret.get(one.config.get("connector.class", ""), frozenset())
         flow[role], open_ = veiled(one.config, wanted.get(role, {}), passwords, session)
-        unproven += [("connectors", role, key) for key in open_]
+        unproven += [f"{role}: {sentence}" for sentence in open_]
         states[role] = one.state
     settings: Body = {"connectors": flow, "state": _state(states, wanted)}
     return Resource(name, settings, unproven=tuple(unproven))

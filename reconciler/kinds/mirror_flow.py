@@ -31,8 +31,7 @@ BOOTSTRAP = "bootstrap.servers"
 
 def placed(document: Document, place: Place) -> Document:
     """With where both ends are, and what the target is called."""
-    clusters = place.clusters
-    source = clusters.get(str(document.spec.get("source")))
+    source = place.documents.get(("Cluster", str(document.spec.get("source"))))
     ends: dict[str, Json] = {
         "target": place.cluster.name,
         "addresses": {

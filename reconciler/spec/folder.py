@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reconciler.core.model import Document, Json
 from reconciler.core.near import did_you_mean
 from reconciler.errors import Problem, SpecInvalid
-from reconciler.spec import checks, literals, profiles, schema, values, walk, yaml
+from reconciler.spec import checks, inlined, literals, profiles, schema, values, walk, yaml
 from reconciler.spec.places import locate, place
 from reconciler.spec.words import Finding
 
@@ -125,6 +125,8 @@ def _draft(reading: _Reading, relative: str, tree: yaml.Tree, *, variables: bool
     metadata, body = _mapping(value, "metadata"), _mapping(value, "spec")
     if form.kind == "Cluster":
         findings += literals.check(body)
+    if not findings:
+        body, findings = inlined.fill(form, body, reading.found, relative)
     if findings:
         reading.tell(relative, tree.number, findings)
     reading.drafts.append(_Draft(form, metadata, body, relative, tree, not findings))

@@ -1,0 +1,202 @@
+"""A schema registry's REST API: subjects and their newest versions, levels, modes and what it thinks of a schema.
+
+The API of Confluent Schema Registry, which Karapace, Redpanda and Apicurio (`/apis/ccompat/v7`) speak too; where they
+differ, what they were seen to do stands beside the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from reconciler.clients.http import THREADS, Answer, Http
+from reconciler.core.model import Session
+from reconciler.errors import ServerRefused
+
+T = TypeVar("T")
+R = TypeVar("R")
+WIRE = "registry"
+# Apicurio answers 1,000 at most without a word, whatever there is.
+PAGE = 1_000
+MOST_PAGES = 1_000
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A schema that another one is made of: the name it is known by inside, and where it is."""
+
+    name: str
+    subject: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a subject, its text as the registry has it. `kind` is AVRO, JSON or PROTOBUF."""
+
+    subject: str
+    version: int
+    id: int
+    kind: str
+    text: str
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is posted to register it, look it up or ask about it."""
+        listed = [
+            {"name": r.name, "subject": r.subject, "version": r.version} for r in self.references
+        ]
+        return {"schema": self.text, "schemaType": self.kind, "references": listed}
+
+
+def registry_of(session: Session) -> Http:
+    return cast("Http", session.client(WIRE))
+
+
+def side_by_side(items: Iterable[T], act: Callable[[T], R]) -> list[R]:
+    """The same for many, over one pool of connections."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(act, items))
+
+
+def subjects(registry: Http) -> list[str]:
+    """Every subject that is not deleted. A registry that does not know pages answers with all, again and again."""
+    found: dict[str, None] = {}
+    for page in range(MOST_PAGES):
+        query = (("limit", str(PAGE)), ("offset", str(page * PAGE)))
+        answer = _fine(registry, registry.send("GET", "subjects", query=query), "GET /subjects")
+        fresh = [name for name in answer.body if name not in found]
+        found.update(dict.fromkeys(fresh))
+        if len(answer.body) < PAGE or not fresh:
+            break
+    return list(found)
+
+
+def version(registry: Http, subject: str, number: int | str = LATEST) -> Version | None:
+    """A version of a subject, None where there is none."""
+    path = ("subjects", subject, "versions", str(number))
+    answer = registry.send("GET", *path)
+    if answer.status == 404:
+        return None
+    return _version(_fine(registry, answer, "GET /" + "/".join(path)).body)
+
+
+def _version(body: Mapping[str, Any]) -> Version:
+    listed = body.get("references") or ()
+    references = tuple(Reference(r["name"], r["subject"], int(r["version"])) for r in listed)
+    kind = str(body.get("schemaType") or "AVRO")
+    where = str(body["subject"]), int(body["version"]), int(body["id"])
+    return Version(*where, kind, str(body["schema"]), references)
+
+
+def level(registry: Http, subject: str = "") -> str | None:
+    """The compatibility level of a subject, or of the whole registry; None where a subject has none of its own.
+
+    Apicurio answers with the registry's where a subject has none: set and inherited look alike there.
+    """
+    return _setting(registry, "config", subject, "compatibilityLevel")
+
+
+def mode(registry: Http, subject: str = "") -> str | None:
+    """`READWRITE`, `READONLY` or `IMPORT`; None where a subject has none of its own."""
+    return _setting(registry, "mode", subject, "mode")
+
+
+def _setting(registry: Http, path: str, subject: str, member: str) -> str | None:
+    steps = (path, subject) if subject else (path,)
+    answer = registry.send("GET", *steps)
+    if answer.status == 404 and subject:
+        return None
+    return str(_fine(registry, answer, "GET /" + "/".join(steps)).body[member])
+
+
+def set_level(registry: Http, subject: str, value: str | None) -> Answer:
+    """Set the level of a subject, or with None go back to the registry's own."""
+    if value is None:
+        return registry.send("DELETE", "config", subject)
+    return registry.send("PUT", "config", subject, body={"compatibility": value})
+
+
+def set_mode(registry: Http, subject: str, value: str | None) -> Answer:
+    """The same for the mode."""
+    if value is None:
+        return registry.send("DELETE", "mode", subject)
+    return registry.send("PUT", "mode", subject, body={"mode": value})
+
+
+def register(registry: Http, wanted: Version, *, normalize: bool) -> Answer:
+    """A schema becomes the next version; one that is a version already stays the one it is."""
+    query = (("normalize", "true"),) if normalize else ()
+    path = ("subjects", wanted.subject, "versions")
+    return registry.send("POST", *path, query=query, body=wanted.body)
+
+
+def lookup(registry: Http, wanted: Version, *, normalize: bool) -> int | None:
+    """The version of a subject that a schema already is, deleted ones left aside; None where it is none."""
+    query = (("normalize", "true"),) if normalize else ()
+    answer = registry.send("POST", "subjects", wanted.subject, query=query, body=wanted.body)
+    if answer.status in (404, 422):
+        return None
+    return int(_fine(registry, answer, f"looking up {wanted.subject}").body["version"])
+
+
+def compatible(registry: Http, wanted: Version, *, with_all: bool) -> tuple[bool, list[str]]:
+    """What the registry says of a schema under the level in force now, and its words if it has any.
+
+    `with_all`: against every version, for the transitive levels. Raises ServerRefused where it does not take the
+    question.
+    """
+    path = (
+        "compatibility",
+        "subjects",
+        wanted.subject,
+        "versions",
+        *(() if with_all else (LATEST,)),
+    )
+    answer = registry.send("POST", *path, query=(("verbose", "true"),), body=wanted.body)
+    if with_all and answer.status in (404, 405):
+        return compatible(registry, wanted, with_all=False)
+    body = _fine(registry, answer, f"compatibility of {wanted.subject}").body
+    return bool(body["is_compatible"]), [str(said) for said in body.get("messages") or ()]
+
+
+def referrers(registry: Http, subject: str) -> set[str]:
+    """The subjects whose schemas refer to any version of this one."""
+    answer = registry.send("GET", "subjects", subject, "versions")
+    numbers: Sequence[int] = answer.body if answer.ok else ()
+    found: set[str] = set()
+    for number in numbers:
+        path = ("subjects", subject, "versions", str(number), "referencedby")
+        ids = _fine(registry, registry.send("GET", *path), "GET /" + "/".join(path)).body
+        found.update(name for one in ids for name in _users(registry, one))
+    return found - {subject}
+
+
+def _users(registry: Http, schema_id: int) -> Iterator[str]:
+    answer = registry.send("GET", "schemas", "ids", str(schema_id), "versions")
+    if answer.ok:
+        yield from (str(entry["subject"]) for entry in answer.body)
+
+
+def count(registry: Http, subject: str) -> int:
+    """How many versions a subject has."""
+    answer = registry.send("GET", "subjects", subject, "versions")
+    return len(answer.body) if answer.ok else 0
+
+
+def delete(registry: Http, subject: str, *, permanent: bool) -> Answer:
+    """Softly; and then for good where that is asked."""
+    answer = registry.send("DELETE", "subjects", subject)
+    if permanent and (answer.ok or answer.status == 404):
+        return registry.send("DELETE", "subjects", subject, query=(("permanent", "true"),))
+    return answer
+
+
+def _fine(registry: Http, answer: Answer, what: str) -> Answer:
+    if not answer.ok or answer.body is None:
+        raise ServerRefused(f"{registry.what} ({registry.url}): {what}: {answer.words}")
+    return answer

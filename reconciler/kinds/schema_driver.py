@@ -1,0 +1,369 @@
+"""Subjects on their way to and from a registry: read side by side, vetted by its check and ours, written in steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from reconciler.clients import schemas
+from reconciler.clients.http import Answer, Http
+from reconciler.clients.lean import LostAnswer
+from reconciler.clients.schemas import WIRE, Reference, Version, registry_of, side_by_side
+from reconciler.core.model import (
+    Action,
+    Body,
+    Change,
+    Json,
+    Key,
+    Outcome,
+    Resource,
+    Risk,
+    Scope,
+    Session,
+    Status,
+)
+from reconciler.errors import Failed, ServerRefused
+from reconciler.kinds.schema_changes import RANK, broken, differences
+from reconciler.kinds.schema_forms import fingerprint, live_shape, text_of
+
+AS_DECLARED = "as declared, "
+SHOWN = 8
+
+
+class SchemaDriver:
+    """Subjects by the registry's REST API."""
+
+    wire = WIRE
+    batch = 500
+
+    def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
+        """The list, then the newest version of each subject that is asked for."""
+        registry = registry_of(session)
+        there = schemas.subjects(registry)
+        asked = [name for name in there if scope.names is None or name in scope.names]
+        seen = _Seen(registry)
+        yield from side_by_side(asked, lambda name: _resource(seen, name, scope)) if asked else ()
+        if scope.others and scope.names is not None:
+            yield from (Resource(name, {}) for name in there if name not in scope.names)
+
+    def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
+        """What the registry and our own comparison say of new versions, and who refers to what is to go."""
+        registry = registry_of(session)
+        going = {c.key.name: _permanent(c) for c in changes if c.action is Action.DELETE}
+        coming = {c.key.name for c in changes if c.action is not Action.DELETE}
+        view = _View(registry, going, frozenset(coming))
+        found = side_by_side(changes, lambda change: list(_risks(view, change)))
+        return {c.key: risks for c, risks in zip(changes, found, strict=True) if risks}
+
+    def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """Side by side: what stands upon each other is never in one wave."""
+        registry = registry_of(session)
+        yield from side_by_side(changes, lambda change: _written(registry, change))
+
+
+# --- reading
+
+
+@dataclass
+class _Seen:
+    """What was asked of a registry once in a read: its own level and mode, versions that others refer to."""
+
+    registry: Http
+    _once: dict[tuple[str, ...], object] = field(default_factory=dict)
+
+    def default(self, what: str) -> str | None:
+        if (what,) not in self._once:
+            ask = schemas.level if what == "compatibility" else schemas.mode
+            self._once[what,] = ask(self.registry)
+        return cast("str | None", self._once[what,])
+
+    def version(self, subject: str, number: int | str) -> Version | None:
+        at = (subject, str(number))
+        if at not in self._once:
+            self._once[at] = schemas.version(self.registry, subject, number)
+        return cast("Version | None", self._once[at])
+
+
+def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
+    latest = schemas.version(seen.registry, name)
+    wanted = scope.wanted.get(name, {})
+    settings = dict(_newest(seen, latest, wanted)) if latest is not None else {}
+    unproven: tuple[str, ...] = ()
+    if latest is not None and _to_the_registry_the_same(seen.registry, latest, settings, wanted):
+        settings |= {m: wanted[m] for m in NEWEST if m in wanted}
+        unproven = ("it differs, and the registry holds both to be one version (comments, say)",)
+    for member in ("compatibility", "mode"):
+        if scope.names is None or member in wanted:
+            value = _own(seen, name, member)
+            # Some registries cannot tell a level of its own from the one it inherits.
+            if value is not None and (value == wanted.get(member) or value != seen.default(member)):
+                settings[member] = value
+    return Resource(name, settings, unproven=unproven)
+
+
+NEWEST = ("type", "schema", "references")
+
+
+def _newest(seen: _Seen, latest: Version, wanted: Body) -> Iterator[tuple[str, Json]]:
+    yield "type", latest.kind
+    yield "schema", live_shape(latest.kind, latest.text)
+    if latest.references:
+        yield "references", {r.name: _reference(seen, r, wanted) for r in latest.references}
+
+
+def _to_the_registry_the_same(
+    registry: Http, latest: Version, settings: Body, wanted: Body
+) -> bool:
+    """Whether what differs is no difference to the registry, so that nobody could ever apply it."""
+    if "schema" not in wanted or all(settings.get(m) == wanted.get(m) for m in NEWEST):
+        return False
+    if settings["schema"] == wanted["schema"] or settings["type"] != wanted["type"]:
+        return False
+    try:
+        asked = wanted_version(registry, latest.subject, wanted)
+    except Failed:
+        return False
+    normalize = bool(wanted.get("normalize"))
+    return schemas.lookup(registry, asked, normalize=normalize) == latest.version
+
+
+def _own(seen: _Seen, name: str, member: str) -> str | None:
+    ask = schemas.level if member == "compatibility" else schemas.mode
+    return ask(seen.registry, name)
+
+
+def _reference(seen: _Seen, found: Reference, wanted: Body) -> Body:
+    """The version in the words in which it is wanted, if it is that one: `latest`, or as the spec declares it."""
+    asked = cast("Mapping[str, Body]", wanted.get("references") or {}).get(found.name, {})
+    word, version = str(asked.get("version") or ""), str(found.version)
+    if word == schemas.LATEST:
+        newest = seen.version(found.subject, schemas.LATEST)
+        version = word if newest and newest.version == found.version else version
+    elif word.startswith(AS_DECLARED):
+        there = seen.version(found.subject, found.version)
+        if there is not None:
+            version = AS_DECLARED + fingerprint(there.kind, live_shape(there.kind, there.text))
+    return {"subject": found.subject, "version": version}
+
+
+# --- vetting
+
+
+@dataclass(frozen=True)
+class _View:
+    """What vetting looks at: the registry, what else the plan deletes (and whether for good), and what it writes."""
+
+    registry: Http
+    going: Mapping[str, bool]
+    coming: frozenset[str]
+
+
+def _risks(view: _View, change: Change) -> Iterator[Risk]:
+    name = change.key.name
+    if change.after is None:
+        yield from _deletion(view, change)
+        return
+    if change.before is not None and not _rewritten(change):
+        return
+    missing = [s for s in _subjects(change.after) if s not in view.coming and not _there(view, s)]
+    for subject in missing:
+        yield Risk("KS943", f"there is no subject {subject}, here or in this plan")
+    if change.before is None or missing or "schema" not in change.before:
+        return
+    if _subjects(change.after) & view.coming:
+        yield Risk("KS142", "it stands upon schemas that this plan registers first")
+        yield from _ours(change, _level(view, change))
+        return
+    yield from _older(view, change, wanted_version(view.registry, name, change.after))
+
+
+def _rewritten(change: Change) -> bool:
+    """Whether a new version comes of it."""
+    return any(edit.path[0] in ("type", "schema", "references") for edit in change.edits)
+
+
+def _subjects(settings: Body) -> frozenset[str]:
+    found = cast("Mapping[str, Body]", settings.get("references") or {})
+    return frozenset(str(reference["subject"]) for reference in found.values())
+
+
+def _there(view: _View, subject: str) -> bool:
+    return schemas.version(view.registry, subject) is not None
+
+
+def _older(view: _View, change: Change, wanted: Version) -> Iterator[Risk]:
+    """A version that was there before cannot come back by being registered; otherwise the check of the level."""
+    normalize = bool((change.after or {}).get("normalize"))
+    known = schemas.lookup(view.registry, wanted, normalize=normalize)
+    latest = schemas.version(view.registry, wanted.subject)
+    if known is not None and latest is not None and known < latest.version:
+        told = f"this is version {known} already, and version {latest.version} is the latest"
+        yield Risk("KS942", told)
+        return
+    yield from _compatibility(view, change, wanted)
+
+
+def _compatibility(view: _View, change: Change, wanted: Version) -> Iterator[Risk]:
+    level, now = _level(view, change), _level_now(view, change)
+    if level == "NONE":
+        return
+    if level != now:
+        yield Risk("KS142", f"the registry is asked under {now}; from this change on it is {level}")
+        yield from _ours(change, level)
+        return
+    try:
+        fine, said = schemas.compatible(view.registry, wanted, with_all=_with_all(level))
+    except ServerRefused as refused:
+        # Apicurio 3.3.2 looks up no references when it is asked, and calls what needs them a syntax violation.
+        yield Risk("KS142", f"the registry did not take the question: {refused.message}")
+        yield from _ours(change, level)
+        return
+    if not fine:
+        told = [_some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
+        ours = list(_ours(change, level))
+        yield from ours or (Risk("KS941", f"under {level}: {words}") for words in told + said)
+
+
+def _with_all(level: str) -> bool:
+    return level.endswith("_TRANSITIVE")
+
+
+def _ours(change: Change, level: str) -> Iterator[Risk]:
+    """What our own comparison finds. It knows Avro's rules exactly; of the others the registry is the judge."""
+    before, after = change.before or {}, change.after or {}
+    if before.get("type") == after.get("type") == "AVRO":
+        for words in broken(before["schema"], after["schema"], level):
+            yield Risk("KS941", f"under {level}: {words}")
+
+
+def _level(view: _View, change: Change) -> str:
+    """The level under which the new version is registered."""
+    wanted = (change.after or {}).get("compatibility")
+    return str(wanted) if wanted and _before_it(change) else _level_now(view, change)
+
+
+def _level_now(view: _View, change: Change) -> str:
+    own = schemas.level(view.registry, change.key.name)
+    return own or schemas.level(view.registry) or "NONE"
+
+
+def _deletion(view: _View, change: Change) -> Iterator[Risk]:
+    name, permanent = change.key.name, _permanent(change)
+    referrers = sorted(schemas.referrers(view.registry, name))
+    if held := [other for other in referrers if other not in view.going]:
+        yield Risk("KS944", f"it is part of {_some(held)}")
+    elif softly := [other for other in referrers if not view.going[other]]:
+        yield Risk("KS144", f"it is part of {_some(softly)}, deleted softly before it")
+    versions = schemas.count(view.registry, name)
+    evidence: Body = {"versions": versions}
+    told = f"{versions} version{'s' * (versions != 1)}"
+    yield Risk("KS242" if permanent else "KS241", f"{told} of it", evidence)
+
+
+def _permanent(change: Change) -> bool:
+    return (change.before or {}).get("delete") == "permanent"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return "; ".join(names[:SHOWN]) + more
+
+
+# --- writing
+
+
+def steps(change: Change) -> tuple[str, ...]:
+    """The writes of a change in order: what loosens comes before the version that needs it, what tightens after."""
+    if change.after is None:
+        return ("delete it softly", "delete it for good") if _permanent(change) else ()
+    told = [step for step, _, _ in _planned(change)]
+    return tuple(told) if len(told) > 1 else ()
+
+
+def _planned(change: Change) -> Iterator[tuple[str, str, Json]]:
+    """(words, what, value) of each write."""
+    after = change.after or {}
+    settings = [edit for edit in _settings(change) if edit[0] in ("compatibility", "mode")]
+    early = [s for s in settings if change.before is not None and _loosens(*s)]
+    register = change.before is None or _rewritten(change)
+    for member, _, value in early:
+        yield f"{member} becomes {value}", member, value
+    if register:
+        yield "the schema is registered", "schema", after["schema"]
+    for member, _, value in settings:
+        if (member, value) not in [(m, v) for m, _, v in early]:
+            yield f"{member} becomes {value or 'what the registry says'}", member, value
+
+
+def _settings(change: Change) -> Iterator[tuple[str, Json, Json]]:
+    after = change.after or {}
+    if change.before is None:
+        yield from ((m, None, after[m]) for m in ("compatibility", "mode") if after.get(m))
+    else:
+        yield from ((e.path[0], e.before, e.after) for e in change.edits if len(e.path) == 1)
+
+
+def _loosens(member: str, before: Json, after: Json) -> bool:
+    """Whether a setting has to change before a version that it allows. Back to the registry's own comes after."""
+    if after is None:
+        return False
+    if member == "mode":
+        return after != "READONLY"
+    return before is None or RANK[str(after)] <= RANK.get(str(before), 0)
+
+
+def _before_it(change: Change) -> bool:
+    """Whether the level that is wanted is in force when the version is registered."""
+    edits = {m: (before, after) for m, before, after in _settings(change)}
+    if "compatibility" not in edits:
+        return (change.after or {}).get("compatibility") is not None
+    return _loosens("compatibility", *edits["compatibility"])
+
+
+def wanted_version(registry: Http, name: str, settings: Body) -> Version:
+    """What is to be registered, its references by the numbers they have now. Raises Failed where one is not there."""
+    listed = cast("Mapping[str, Body]", settings.get("references") or {})
+    references = [_numbered(registry, known, at) for known, at in sorted(listed.items())]
+    kind = str(settings["type"])
+    return Version(name, 0, 0, kind, text_of(kind, settings["schema"]), tuple(references))
+
+
+def _numbered(registry: Http, name: str, at: Body) -> Reference:
+    subject, version = str(at["subject"]), str(at["version"])
+    if version.isdigit():
+        return Reference(name, subject, int(version))
+    found = schemas.version(registry, subject)
+    if found is None:
+        raise Failed(f"there is no subject {subject} to refer to")
+    return Reference(name, subject, found.version)
+
+
+def _written(registry: Http, change: Change) -> Outcome:
+    """One outcome whatever happens; stops at the first step that is refused, and says which."""
+    try:
+        for words, answer in _requests(registry, change):
+            if not answer.ok and not (change.after is None and answer.status == 404):
+                return Outcome(change.key, Status.FAILED, f"{words}: {answer.words}")
+    except LostAnswer as lost:
+        return Outcome(change.key, Status.UNKNOWN, lost.message)
+    except Failed as error:
+        return Outcome(change.key, Status.FAILED, error.message)
+    return Outcome(change.key, Status.DONE)
+
+
+def _requests(registry: Http, change: Change) -> Iterator[tuple[str, Answer]]:
+    name, after = change.key.name, change.after
+    if after is None:
+        yield "deleting", schemas.delete(registry, name, permanent=_permanent(change))
+        return
+    for words, member, value in _planned(change):
+        text = None if value is None else str(value)
+        if member == "compatibility":
+            yield words, schemas.set_level(registry, name, text)
+        elif member == "mode":
+            yield words, schemas.set_mode(registry, name, text)
+        else:
+            wanted = wanted_version(registry, name, after)
+            normalize = bool(after.get("normalize"))
+            yield "registering", schemas.register(registry, wanted, normalize=normalize)

@@ -1,0 +1,66 @@
+"""A document that names a file in; the same with the file's text in it out, so that nothing else has to read files.
+
+A property of the form that says `"x-text-into": "schema"` names a file, relative to the document's own and never
+outside the spec folder; its text becomes that other property.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from reconciler.core.model import Json
+from reconciler.spec.schema import Schema
+from reconciler.spec.walk import Found, inside
+from reconciler.spec.words import Finding
+
+INTO = "x-text-into"
+# A registry takes about 1 MiB: its own topic holds the schema as one record.
+LARGEST = 1 << 20
+
+
+def fill(
+    form: Schema, body: Mapping[str, Json], found: Found, relative: str
+) -> tuple[dict[str, Json], list[Finding]]:
+    """The body with the texts of the files it names, and what keeps one from being read."""
+    made, findings = dict(body), []
+    for member, into in _members(form):
+        if member not in body:
+            continue
+        where = ("spec", member)
+        if into in body:
+            told = f"`{member}` and `{into}` are both there; one of them says it all"
+            findings.append(Finding(where, told))
+            continue
+        try:
+            made[into] = _text(found, relative, str(body[member]))
+        except ValueError as error:
+            findings.append(
+                Finding(where, f"the file `{body[member]!s:.200}` cannot be used: {error}")
+            )
+    return made, findings
+
+
+def _members(form: Schema) -> Iterator[tuple[str, str]]:
+    members = form.body.get("properties", {}).get("spec", {}).get("properties", {})
+    yield from ((name, about[INTO]) for name, about in members.items() if INTO in about)
+
+
+def _text(found: Found, relative: str, name: str) -> str:
+    """Raises ValueError with the reason."""
+    if PurePosixPath(name).is_absolute():
+        raise ValueError("write it relative to this document's file")
+    real = inside(found.root, Path(found.root, relative).parent / name)
+    if not real.is_file():
+        raise ValueError("it is not a regular file")
+    try:
+        with real.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise ValueError("it is larger than 1 MiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not UTF-8") from error
