@@ -17,11 +17,11 @@ def order(changes: Iterable[Change], kinds: Mapping[str, Kind]) -> tuple[tuple[C
     """
     depth = depths(kinds)
     waves: dict[Place, list[Change]] = {}
-    every = {change.key: change for change in changes}
-    layers = _layers(every, kinds)
-    for key in sorted(every):
-        change, kind = every[key], kinds[key.kind]
-        place = depth[kind.name], kind.tier(change), layers[key]
+    ordered = sorted(changes, key=lambda change: change.key)
+    layers = _layers({change.key: change for change in ordered}, kinds)
+    for change in ordered:
+        kind = kinds[change.key.kind]
+        place = depth[kind.name], kind.tier(change), layers[change.key]
         if change.action is Action.DELETE:
             waves.setdefault((1, -place[0], place[1], -place[2]), []).append(change)
         else:

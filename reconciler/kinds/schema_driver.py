@@ -222,7 +222,7 @@ def _compatibility(view: _View, change: Change, wanted: Version) -> Iterator[Ris
     if not fine:
         told = [_some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
         ours = list(_ours(change, level))
-        yield from ours or (Risk("KS941", f"under {level}: {words}") for words in told + said)
+        yield from ours or (Risk("KS945", f"under {level}: {words}") for words in told + said)
 
 
 def _with_all(level: str) -> bool:
@@ -234,7 +234,7 @@ def _ours(change: Change, level: str) -> Iterator[Risk]:
     before, after = change.before or {}, change.after or {}
     if before.get("type") == after.get("type") == "AVRO":
         for words in broken(before["schema"], after["schema"], level):
-            yield Risk("KS941", f"under {level}: {words}")
+            yield Risk("KS945", f"under {level}: {words}")
 
 
 def _level(view: _View, change: Change) -> str:

@@ -92,7 +92,7 @@ CODES = (
         "Set the former level again; what was registered meanwhile stays.",
     ),
     Code(
-        "KS941",
+        "KS945",
         "Breaks compatibility",
         "Under the level in force the registry refuses this version. The fields that are in the way stand beside"
         " the code, by our own comparison: registries differ in what they say. Give a new field a default, keep"

@@ -43,7 +43,11 @@ def fill(
 
 def _members(form: Schema) -> Iterator[tuple[str, str]]:
     members = form.body.get("properties", {}).get("spec", {}).get("properties", {})
-    yield from ((name, about[INTO]) for name, about in members.items() if INTO in about)
+    yield from (
+        (name, about[INTO])
+        for name, about in members.items()
+        if isinstance(about, Mapping) and INTO in about
+    )
 
 
 def _text(found: Found, relative: str, name: str) -> str:
