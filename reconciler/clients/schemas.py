@@ -22,6 +22,7 @@ WIRE = "registry"
 PAGE = 1_000
 MOST_PAGES = 1_000
 LATEST = "latest"
+SETTINGS = {"compatibility": ("config", "compatibilityLevel"), "mode": ("mode", "mode")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +94,29 @@ def _version(body: Mapping[str, Any]) -> Version:
     return Version(*where, kind, str(body["schema"]), references)
 
 
-def level(registry: Http, subject: str = "") -> str | None:
-    """The compatibility level of a subject, or of the whole registry; None where a subject has none of its own.
-
-    Apicurio answers with the registry's where a subject has none: set and inherited look alike there.
-    """
-    return _setting(registry, "config", subject, "compatibilityLevel")
-
-
-def mode(registry: Http, subject: str = "") -> str | None:
-    """`READWRITE`, `READONLY` or `IMPORT`; None where a subject has none of its own."""
-    return _setting(registry, "mode", subject, "mode")
-
-
-def _setting(registry: Http, path: str, subject: str, member: str) -> str | None:
+def in_force(registry: Http, what: str, subject: str = "") -> str:
+    """The `compatibility` or `mode` that holds for a subject, its own or the registry's; or the registry's itself."""
+    path, member = SETTINGS[what]
     steps = (path, subject) if subject else (path,)
-    answer = registry.send("GET", *steps)
+    query = (("defaultToGlobal", "true"),) if subject else ()
+    answer = registry.send("GET", *steps, query=query)
     if answer.status == 404 and subject:
-        return None
+        return in_force(registry, what)
     return str(_fine(registry, answer, "GET /" + "/".join(steps)).body[member])
+
+
+def own(registry: Http, what: str, subject: str) -> str | None:
+    """What was set for a subject itself; None where nothing was.
+
+    Apicurio 3.3.2 answers `NONE` for a subject without a level of its own: believed only if it is what holds.
+    """
+    path, member = SETTINGS[what]
+    answer = registry.send("GET", path, subject)
+    if answer.status == 404:
+        return None
+    found = str(_fine(registry, answer, f"GET /{path}/{subject}").body[member])
+    holds = in_force(registry, what, subject)
+    return found if found == holds and found != in_force(registry, what) else None
 
 
 def set_level(registry: Http, subject: str, value: str | None) -> Answer:

@@ -191,8 +191,9 @@ class Scope:
 
     `names` are those whose settings are wanted, None for all. `fields` are the configuration names in play, None for
     every one. With `others`, every other name that is there is returned too, bare. With `facts`, what preconditions
-    need (a topic's id) is read as well. `wanted` is what those names are to be, for a kind whose server tells secrets:
-    where the secret behind a reference is the one in use, the reference is returned, and never the secret.
+    need (a topic's id) is read as well. `wanted` is what those names are to be, None for a setting that is to be no
+    more: for a kind whose server tells secrets (where the secret behind a reference is the one in use, the reference is
+    returned, and never the secret), or tells some settings only when it is asked for them.
     """
 
     names: frozenset[str] | None = None

@@ -200,6 +200,9 @@ def after(change: Change, owned: Owned | None, stamp: Owned) -> Owned | None:
         return replace(stamp, settings=change.after or NOTHING, origin="made")
     # A resource that kstate did not make stays an adopted one, however often it is changed.
     before = owned.settings if owned else NOTHING
-    leaves = {**dict(flat(before)), **dict(flat(change.after or NOTHING))}
+    # Where the whole is written, what is no longer wanted is not in `after` at all.
+    gone = {edit.path for edit in change.edits if edit.after is None}
+    kept = {path: value for path, value in flat(before) if path not in gone}
+    leaves = {**kept, **dict(flat(change.after or NOTHING))}
     origin = owned.origin if owned else "adopted"
     return replace(stamp, settings=drop_unset(nest(leaves.items())), origin=origin)

@@ -117,6 +117,11 @@ def side_by_side(
     return done, failed
 
 
+def asked(before: Body, after: Body) -> Body:
+    """What a read has to look at: what is to be, and as None what was there and is to be no more."""
+    return {**dict.fromkeys(before), **after}
+
+
 def fields_of(bodies: Iterable[Body]) -> frozenset[str]:
     """The names in all nested settings of these bodies: what a read has to ask for."""
     inner = (value for body in bodies for value in body.values() if isinstance(value, Mapping))

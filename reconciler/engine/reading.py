@@ -20,7 +20,7 @@ from reconciler.core.model import (
     Status,
 )
 from reconciler.core.settle import settle
-from reconciler.engine.clusters import Say, fields_of, state_of
+from reconciler.engine.clusters import Say, asked, fields_of, state_of
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
 
@@ -34,7 +34,7 @@ def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[C
             found = frozenset(change.key.name for change in own)
             bodies = (body for c in own for body in (c.before, c.after) if body)
             expecting = any(change.expects for change in own)
-            wanted = {c.key.name: c.after for c in own if c.after}
+            wanted = {c.key.name: asked(c.before or {}, c.after) for c in own if c.after}
             scope = Scope(found, fields_of(bodies), facts=expecting, wanted=wanted)
             state.update(state_of(session, name, driver, scope))
     return state

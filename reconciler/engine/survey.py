@@ -24,7 +24,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.ownership import Keeping
-from reconciler.engine.clusters import Options, Say, driver_of, fields_of, login, state_of
+from reconciler.engine.clusters import Options, Say, asked, driver_of, fields_of, login, state_of
 from reconciler.engine.intent import Wanted, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
 from reconciler.errors import Failed
@@ -117,8 +117,8 @@ def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) 
 
 
 def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Body]:
-    """What is wanted, and what was applied before that is wanted no more: it has to be looked at to be taken back."""
-    return {**known, **{name: {**known.get(name, {}), **body} for name, body in wanted.items()}}
+    """What is wanted; None for what was applied before and is wanted no more: to be taken back it has to be read."""
+    return {**known, **{name: asked(known.get(name, {}), body) for name, body in wanted.items()}}
 
 
 def _read(

@@ -27,12 +27,15 @@ def parse(text: str, references: Iterable[str]) -> Json:
     try:
         avro.parse_schema(cast("Any", found), named_schemas=cast("Any", dict(known)))
     except avro.UnknownType as error:
-        raise ValueError(
-            f"the type `{error.name}` is not known; name it under `references`"
-        ) from error
+        told = f"the type `{_type(error.name)}` is not known; name it under `references`"
+        raise ValueError(told) from error
     except (avro.SchemaParseException, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"this is no Avro schema: {_said(error)}") from error
     return found
+
+
+def _type(found: object) -> object:
+    return found.get("type") if isinstance(found, Mapping) else found
 
 
 def _said(error: Exception) -> str:

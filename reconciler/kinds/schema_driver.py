@@ -67,22 +67,16 @@ class SchemaDriver:
 
 @dataclass
 class _Seen:
-    """What was asked of a registry once in a read: its own level and mode, versions that others refer to."""
+    """Versions that others refer to, each asked for once in a read."""
 
     registry: Http
-    _once: dict[tuple[str, ...], object] = field(default_factory=dict)
-
-    def default(self, what: str) -> str | None:
-        if (what,) not in self._once:
-            ask = schemas.level if what == "compatibility" else schemas.mode
-            self._once[what,] = ask(self.registry)
-        return cast("str | None", self._once[what,])
+    _once: dict[tuple[str, str], Version | None] = field(default_factory=dict)
 
     def version(self, subject: str, number: int | str) -> Version | None:
         at = (subject, str(number))
         if at not in self._once:
             self._once[at] = schemas.version(self.registry, subject, number)
-        return cast("Version | None", self._once[at])
+        return self._once[at]
 
 
 def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
@@ -91,14 +85,15 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
     settings = dict(_newest(seen, latest, wanted)) if latest is not None else {}
     unproven: tuple[str, ...] = ()
     if latest is not None and _to_the_registry_the_same(seen.registry, latest, settings, wanted):
-        settings |= {m: wanted[m] for m in NEWEST if m in wanted}
+        settings |= {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
         unproven = ("it differs, and the registry holds both to be one version (comments, say)",)
     for member in ("compatibility", "mode"):
-        if scope.names is None or member in wanted:
-            value = _own(seen, name, member)
-            # Some registries cannot tell a level of its own from the one it inherits.
-            if value is not None and (value == wanted.get(member) or value != seen.default(member)):
-                settings[member] = value
+        if wanted.get(member) is not None:
+            settings[member] = schemas.in_force(seen.registry, member, name)
+        elif (scope.names is None or member in wanted) and (
+            value := schemas.own(seen.registry, member, name)
+        ):
+            settings[member] = value
     return Resource(name, settings, unproven=unproven)
 
 
@@ -126,11 +121,6 @@ def _to_the_registry_the_same(
         return False
     normalize = bool(wanted.get("normalize"))
     return schemas.lookup(registry, asked, normalize=normalize) == latest.version
-
-
-def _own(seen: _Seen, name: str, member: str) -> str | None:
-    ask = schemas.level if member == "compatibility" else schemas.mode
-    return ask(seen.registry, name)
 
 
 def _reference(seen: _Seen, found: Reference, wanted: Body) -> Body:
@@ -244,8 +234,7 @@ def _level(view: _View, change: Change) -> str:
 
 
 def _level_now(view: _View, change: Change) -> str:
-    own = schemas.level(view.registry, change.key.name)
-    return own or schemas.level(view.registry) or "NONE"
+    return schemas.in_force(view.registry, "compatibility", change.key.name)
 
 
 def _deletion(view: _View, change: Change) -> Iterator[Risk]:
@@ -310,7 +299,7 @@ def _loosens(member: str, before: Json, after: Json) -> bool:
         return False
     if member == "mode":
         return after != "READONLY"
-    return before is None or RANK[str(after)] <= RANK.get(str(before), 0)
+    return RANK[str(after)] <= RANK.get(str(before), 0)
 
 
 def _before_it(change: Change) -> bool:

@@ -26,14 +26,26 @@ def parse(text: str, _references: Iterable[str]) -> ast.File:
     from proto_schema_parser.parser import Parser
 
     try:
-        found: ast.File = Parser().parse(text)
-    except (
-        Exception
-    ) as error:  # the parser's own error classes are generated, and plain Exception at their root
+        found: ast.File = Parser(setup_lexer=_strict, setup_parser=_strict).parse(text)
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"this is no protobuf: {' '.join(str(error).split())[:300]}") from error
     if not any(type(element).__name__ in CONTAINERS for element in found.file_elements):
         raise ValueError("this protobuf has no message and no enum")
     return found
+
+
+def _strict(recognizer: Any) -> None:
+    """ANTLR prints what it finds wrong and goes on with a guess; here the first thing wrong is the end."""
+    from antlr4.error.ErrorListener import ErrorListener
+
+    class Strict(ErrorListener):  # type: ignore[misc]  # it has no annotations
+        def syntaxError(self, *found: Any) -> None:  # noqa: N802
+            _, _, line, column, message, _ = found
+            told = message.partition(" expecting ")[0]
+            raise ValueError(f"line {line}, column {column + 1}: {told}")
+
+    recognizer.removeErrorListeners()
+    recognizer.addErrorListener(Strict())
 
 
 def shape(file: ast.File) -> dict[str, Json]:

@@ -101,6 +101,15 @@ def test_the_record_after_each_action() -> None:
     assert after(Change(KEY, {}, None), made, STAMP) is None
 
 
+def test_what_was_taken_out_of_a_whole_is_not_recorded_any_more() -> None:
+    owned = Owned("acme", {"config": {"kept": "1", "gone": "2"}})
+    removed = Edit(("config", "gone"), "2", None)
+    change = Change(KEY, owned.settings, {"config": {"kept": "1"}}, (removed,))
+    found = after(change, owned, Owned("acme", {}))
+    assert found is not None
+    assert found.settings == {"config": {"kept": "1"}}
+
+
 def test_the_past_is_told_apart() -> None:
     book = Book(own={("topic", "t"): Owned("acme", {"a": 1}, apply="1f3c", at="2026-11-20")})
     keeping = Keeping("acme", book)
