@@ -13,7 +13,9 @@ BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
 def main() -> int:
     began = time.monotonic()
-    say("Two real Kafka clusters on this machine (the first time, Kafka itself is downloaded).")
+    say(
+        "Two real Kafka clusters, a schema registry and Connect (the first time they are downloaded)."
+    )
     try:
         with two_clusters():
             story()
@@ -23,7 +25,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     print(
-        f"\nAll of it was real: two Kafka clusters, gone again. {time.monotonic() - began:.0f} s."
+        "\nAll of it was real: two Kafka clusters, a registry, Connect, a mirror; gone again."
+        f" {time.monotonic() - began:.0f} s."
     )
     return 0
 
@@ -42,6 +45,8 @@ def story() -> None:
     print("payments.requested.v1: compression.type set to gzip")
     say("...and the next plan finds it: exit code 2, there are changes.")
     kstate("plan", "specs-example", "--detailed-exitcode", expected=2)
+    say("What somebody did by hand is drift; and is what the mirror copies arriving?")
+    kstate("drift", "specs-example", expected=2)
     say("Git wins, and everything is as it was.")
     kstate("apply", "specs-example", "--yes")
     kstate("plan", "specs-example", "--detailed-exitcode")

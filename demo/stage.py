@@ -24,12 +24,12 @@ class WentWrong(Exception):
 
 @contextmanager
 def two_clusters() -> Iterator[None]:
-    """Two real clusters of one broker each, their addresses in the environment; gone afterwards, whatever happens."""
+    """Two real clusters, a registry, Connect for each, their addresses in the environment; gone afterwards."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="kstate-demo-") as home:
         os.environ |= {"KSTATE_SANDBOX_HOME": home, "PYTHONPATH": str(ROOT)}
         try:
-            kstate("sandbox", "up", "--name", NAME, "--clusters", "2")
+            kstate("sandbox", "up", "--name", NAME, "--clusters", "2", "--with", "registry,connect")
             shown = run("sandbox", "env", "--name", NAME).stdout
             os.environ |= dict(re.findall(r"^export (\w+)=(\S+)$", shown, re.MULTILINE))
             yield

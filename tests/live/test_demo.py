@@ -14,6 +14,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.core import plan as plans
 from reconciler.core.model import Change
+from reconciler.sandbox import estate
 from tests.live.conftest import Live
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def test_the_demo_runs_to_its_end() -> None:
         check=False,
     )
     assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
-    assert "69 of 69 changes read back as planned" in found.stdout
+    assert "75 of 75 changes read back as planned" in found.stdout
     assert re.search(r"compression.type  gzip -> zstd\n +changed by hand", found.stdout)
     assert found.stdout.count("No changes") == 2
     assert "Traceback" not in found.stdout + found.stderr
@@ -49,10 +50,9 @@ def test_the_example_plan_is_what_a_plan_says_today(
     from demo import examples, stage
 
     kept = plans.parse(examples.PLAN.read_bytes())
-    live = sandboxes(clusters=2)
-    for number, cluster in enumerate(live.sandbox.clusters, 1):
-        name = "KSTATE_SANDBOX_BOOTSTRAP" if number == 1 else f"KSTATE_SANDBOX_{number}_BOOTSTRAP"
-        monkeypatch.setenv(name, cluster.bootstrap)
+    live = sandboxes(clusters=2, extras=frozenset({"connect", "registry"}))
+    for name, value in estate.environment(live.sandbox).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     examples.fresh(tmp_path)
     assert run(["apply", "specs-example", "--yes"]) == 0
