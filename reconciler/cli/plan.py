@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,12 @@ def plan(
     form: Annotated[
         str, typer.Option("--format", metavar="F", help="text, json or markdown.")
     ] = "text",
+    verify_passwords: Annotated[
+        bool,
+        typer.Option(
+            "--verify-passwords", help="Log in as each User, to see if its password fits."
+        ),
+    ] = False,
     cluster: ClusterOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
@@ -52,7 +59,8 @@ def plan(
     found = read_spec(spec, values)
     if out:
         _refuse_literal_secrets(found)
-    made = make(found, options(clusters=cluster, only=only, timeout=timeout, folder=spec))
+    asked = options(clusters=cluster, only=only, timeout=timeout, folder=spec)
+    made = make(found, replace(asked, verify=verify_passwords))
     if made.plan.clusters:
         show_plan(made.plan, form)
     if made.failures:

@@ -368,7 +368,7 @@ def covers_nothing(_resource: Resource, _live: Iterable[Key]) -> Iterable[Key]:
 
 
 def no_conditions(_session: Session, _resources: Sequence[Resource]) -> Iterable[Condition]:
-    """The `health` of a kind that is well when it is as wanted."""
+    """The `health` of a kind that is well when it is as wanted, the `verify` of one that shows all it holds."""
     return ()
 
 
@@ -399,7 +399,8 @@ class Kind:
     before anything is written. `documents` is the reverse of `resources`, for an import. `placed` fills in what a
     document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
     look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
-    `health` is how live resources are doing, for drift.
+    `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
+    that no server tells are those in use.
     """
 
     name: str
@@ -423,6 +424,7 @@ class Kind:
     nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = nothing_nearby
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = covers_nothing
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = no_conditions
+    verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = no_conditions
     owns: str = ""
     owned_as: Callable[[str], str] = same
     rights: Mapping[str, str] = field(default_factory=dict)

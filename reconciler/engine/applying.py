@@ -280,7 +280,9 @@ def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options
     }
     options.say(f"{cluster.name}: reading again what the plan touches")
     live = touched(session, drivers, changes)
-    settled = settle(changes, with_unseen(live, _recorded(cluster.name, live, keeper), kinds))
+    recorded = _recorded(cluster.name, live, keeper)
+    known = {**recorded, **dict(_found_unfit(plan, changes, recorded, keeper))}
+    settled = settle(changes, with_unseen(live, known, kinds))
     if settled.moved:
         raise Drifted(cluster.name, settled.moved)
     _same_evidence(session, drivers, settled.todo)
@@ -297,6 +299,21 @@ def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Bod
         Key(cluster, kind, name): owned.settings
         for (kind, name), owned in claimed(keeper.book, keeper.estate, live).own.items()
     }
+
+
+def _found_unfit(
+    plan: Plan, changes: Sequence[Change], recorded: Mapping[Key, Body], keeper: Keeper | None
+) -> Iterator[tuple[Key, Body]]:
+    """Secrets that were tried when the plan was made, and did not fit: what was recorded before that is no proof."""
+    for change in changes:
+        lost = {
+            edit.path[0]: None
+            for edit in change.edits
+            if edit.before is None and edit.path[0] in kinds_registry.load()[change.key.kind].unseen
+        }
+        owned = keeper.book.own.get((change.key.kind, change.key.name)) if keeper else None
+        if lost and change.before is not None and (owned is None or owned.at <= plan.created):
+            yield change.key, {**recorded.get(change.key, {}), **lost}
 
 
 def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:

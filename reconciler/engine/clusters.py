@@ -41,6 +41,7 @@ class Options:
 
     `who` stands in the lock and the journal. `seal` is that of a saved plan, which is applied once. `wait` is how many
     seconds to wait for the lock. `approved` are the approvals given, for the journal.
+    `verify`: secrets that no server tells are tried out.
     """
 
     now: datetime
@@ -55,6 +56,7 @@ class Options:
     seal: str = ""
     wait: float = 0.0
     approved: tuple[str, ...] = ()
+    verify: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
 

@@ -138,6 +138,7 @@ def _notices(spec: Spec, found: Survey) -> Iterator[str]:
     if found.keeping.estate and not found.keeping.there:
         yield _first_apply(spec, found.document)
     yield from unproven(found)
+    yield from (f"{key}: {tried.words}" for key, tried in sorted(found.tried.items()))
     for owner, count in sorted(Counter(covered(found).values()).items()):
         yield f"{owner} keeps {count:,} more on its own; they are nobody else's to manage"
 

@@ -11,6 +11,7 @@ from reconciler.core.book import claimed
 from reconciler.core.desired import Desired, with_unseen
 from reconciler.core.model import (
     Body,
+    Condition,
     Document,
     Driver,
     Key,
@@ -34,7 +35,7 @@ from reconciler.spec.folder import Spec
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Everything that planning and drift look at. `pruned` is ours and in no document any more."""
+    """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets."""
 
     document: Document
     platform: Platform
@@ -47,6 +48,7 @@ class Survey:
     looks: Mapping[str, Scope]
     live: State
     pruned: Set[Key]
+    tried: Mapping[Key, Condition]
 
     @property
     def cluster(self) -> str:
@@ -77,9 +79,10 @@ def survey(
         last = keeping.last(document.name)
         going = {key: want.unwanted.get(key) or last.get(key) for key in (*want.absent, *pruned)}
         known = {**_going(going, kinds), **_known(want.state, last, kinds)}
-        live = with_unseen(live, known, kinds)
+        tried = _tried(session, want.state, live, kinds) if options.verify else {}
+        live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        yield Survey(*found, kinds, drivers, looks, live, pruned)
+        yield Survey(*found, kinds, drivers, looks, live, pruned, tried)
 
 
 def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
@@ -139,6 +142,29 @@ def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, B
         }
         for key, resource in wanted.items()
         if key.kind in kinds and kinds[key.kind].unseen
+    }
+
+
+def _tried(
+    session: Session, wanted: State, live: State, kinds: Mapping[str, Kind]
+) -> dict[Key, Condition]:
+    """Whether the secrets of what is there are those in use, as far as the kinds can try them."""
+    found: dict[Key, Condition] = {}
+    for name, kind in kinds.items():
+        own = {k.name: r for k, r in wanted.items() if k.kind == name and k in live}
+        for condition in kind.verify(session, [own[n] for n in sorted(own)]) if own else ():
+            found[Key(session.cluster, name, condition.name)] = condition
+    return found
+
+
+def _unfit(
+    known: Mapping[Key, Body], tried: Mapping[Key, Condition], kinds: Mapping[str, Kind]
+) -> dict[Key, Body]:
+    """What is known no longer: a secret that does not fit, whatever was applied last."""
+    return {
+        key: {**known.get(key, {}), **dict.fromkeys(kinds[key.kind].secrets)}
+        for key, condition in tried.items()
+        if not condition.well
     }
 
 

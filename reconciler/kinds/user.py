@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients import users
-from reconciler.clients.kafka import LOST, Kafka, code, reason
+from reconciler.clients.kafka import LOST, Kafka, code, login, reason
 from reconciler.clients.users import Credential
 from reconciler.core.model import (
     Action,
     Body,
     Change,
     Code,
+    Condition,
     Document,
     Json,
     Key,
@@ -29,6 +30,7 @@ from reconciler.core.model import (
     World,
 )
 from reconciler.core.risk import each
+from reconciler.errors import BadUsage, Failed, LoginFailed
 from reconciler.secrets.references import is_reference
 
 MECHANISM = "SCRAM-SHA-512"
@@ -65,6 +67,32 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
     if not is_reference(document.spec.get("password")):
         words = "must be a reference, such as `env:ORDERS_PW` or `file:secrets/orders`, never the password itself"
         yield ("spec", "password"), words
+
+
+def verify(session: Session, wanted: Sequence[Resource]) -> Iterator[Condition]:
+    """Log in as each user, on the listener that kstate itself uses."""
+    kafka = cast("Kafka", session.client("scram"))
+    protocol = kafka.properties.get("security.protocol", "PLAINTEXT").upper()
+    for resource in wanted:
+        if not protocol.startswith("SASL"):
+            told = f"the password was not tried: the cluster is reached by {protocol}"
+            yield Condition(resource.name, True, told)
+        else:
+            yield _tried(session, kafka, resource)
+
+
+def _tried(session: Session, kafka: Kafka, resource: Resource) -> Condition:
+    mechanism = next(iter(_credentials(resource.settings)))
+    try:
+        password = session.secret(str(resource.settings["password"]))
+        own = {"username": resource.name, "password": password, "mechanism": mechanism}
+        properties = {**kafka.properties, **{f"sasl.{k}": v for k, v in own.items()}}
+        login(session.cluster, kafka.bootstrap, properties, kafka.timeout).close()
+    except LoginFailed:
+        return Condition(resource.name, False, "the password was tried and does not fit")
+    except (Failed, BadUsage) as error:
+        return Condition(resource.name, True, f"the password was not tried: {error.message}")
+    return Condition(resource.name, True, "the password was tried and fits")
 
 
 # --- what could hurt
@@ -185,6 +213,7 @@ KIND = Kind(
     drivers=(UserDriver(),),
     documents=documents,
     unseen=UNSEEN,
+    verify=verify,
     secrets=frozenset({"password"}),
     owns="principals",
     owned_as=lambda name: f"User:{name}",

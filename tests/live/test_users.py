@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,3 +166,48 @@ def test_without_the_right_to_look_it_says_so(
     spec.write(user(f"{name}app"))
     refused = spec.plan()
     assert (refused.code, "DescribeUserScramCredentials" in refused.err) == (1, True)
+
+
+def test_a_password_that_does_not_fit_is_found_by_trying_it(
+    kafka: Live, estate: Spec, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was applied last says it fits; somebody set another one by hand since."""
+    properties = {key: value for key, value in kafka.login.items() if key != "bootstrap.servers"}
+    estate.cluster(kafka.scram_bootstrap, kafka=properties)
+    estate.write(user(f"{name}app"))
+    assert estate.apply().code == 0
+    fits = estate.plan("--verify-passwords")
+    assert (fits.code, "the password was tried and fits" in fits.out) == (0, True), fits.out
+    with closing(login("live", kafka.bootstrap, {}, 5.0)) as own:
+        write(own, [Credential(f"{name}app", "SCRAM-SHA-512", 8192, SECOND)])
+    assert estate.plan().code == 0, "nobody looked"
+    tried = estate.plan_json("--verify-passwords")
+    assert (tried.code, tried.codes) == (2, {"KS171"}), tried.out
+    assert FIRST not in tried.out
+
+
+def test_a_saved_plan_sets_the_password_that_was_found_not_to_fit(
+    kafka: Live, estate: Spec, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ADMIN_PW", kafka.password)
+    properties = {key: value for key, value in kafka.login.items() if key != "bootstrap.servers"}
+    estate.cluster(kafka.scram_bootstrap, kafka=properties | {"sasl.password": "env:ADMIN_PW"})
+    estate.write(user(f"{name}app"))
+    assert estate.apply().code == 0
+    with closing(login("live", kafka.bootstrap, {}, 5.0)) as own:
+        write(own, [Credential(f"{name}app", "SCRAM-SHA-512", 8192, SECOND)])
+    time.sleep(1.1)  # records and plans are stamped in whole seconds
+    plan = tmp_path.parent / f"{tmp_path.name}-plan.json"
+    assert estate.plan("--verify-passwords", "--out", str(plan)).code == 2
+    assert estate.run("apply", str(plan)).code == 0
+    assert may_log_in(kafka, f"{name}app", FIRST)
+    assert "tried and fits" in estate.plan("--verify-passwords").out
+
+
+def test_where_there_is_no_listener_to_try_it_on_that_is_said(estate: Spec, name: str) -> None:
+    estate.write(user(f"{name}app"))
+    assert estate.apply().code == 0
+    assert (
+        "was not tried: the cluster is reached by PLAINTEXT"
+        in estate.plan("--verify-passwords").out
+    )
