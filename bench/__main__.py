@@ -64,6 +64,8 @@ def _measure(runs: int, *, large: bool) -> Iterator[Contest]:
             planned = scenarios.PLANNED + (scenarios.LARGE_PLANNED if large else ())
             yield from scenarios.applying(bench, folder, applied, runs)
             yield from scenarios.planning(bench, folder, planned, runs)
+            subjects = scenarios.SUBJECTS + (scenarios.LARGE_SUBJECTS if large else ())
+            yield from scenarios.registry(bench, folder, subjects, runs)
 
 
 def _told(contests: Iterator[Contest]) -> Iterator[Contest]:

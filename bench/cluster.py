@@ -35,12 +35,13 @@ OURS = (PREFIX, "__kstate")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A running broker. `counted` is the same broker behind `proxy`."""
+    """A running broker and a registry. `counted` is the same broker behind `proxy`."""
 
     bootstrap: str
     counted: str
     proxy: Proxy
     admin: AdminClient
+    registry: str
 
     def wipe(self) -> None:
         """Delete everything the benchmark made, and wait until it is gone and the broker is at rest."""
@@ -82,14 +83,18 @@ def running(*, heap: str) -> Iterator[Bench]:
     home, before = tempfile.mkdtemp(prefix="kstate-bench-"), os.environ.get(HOME)
     os.environ[HOME] = home
     options = Options(
-        name="bench", flags=(f"-Xmx{heap}",), listeners=(Listener(COUNTED, "PLAINTEXT"),)
+        name="bench",
+        flags=(f"-Xmx{heap}",),
+        listeners=(Listener(COUNTED, "PLAINTEXT"),),
+        extras=frozenset({"registry"}),
     )
     try:
         with counting() as proxy:
             cluster = estate.up(options).clusters[0]
             _advertise(cluster, proxy)
             admin = ready.client(cluster.bootstrap)
-            yield Bench(cluster.bootstrap, f"127.0.0.1:{proxy.port}", proxy, admin)
+            counted = f"127.0.0.1:{proxy.port}"
+            yield Bench(cluster.bootstrap, counted, proxy, admin, cluster.registry_url)
     finally:
         estate.down("bench")
         shutil.rmtree(home, ignore_errors=True)

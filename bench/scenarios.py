@@ -15,6 +15,7 @@ from bench.measure import ROOT, Contender, floor, kstate, run, take_turns
 from bench.samples import Contest, Traffic
 
 HERE = "BENCH_BOOTSTRAP"
+REGISTRY = "BENCH_REGISTRY"
 # Heavy modules that `kstate --help` must not pay for.
 HEAVY = ("boto3", "azure", "deepdiff", "jsonschema", "confluent_kafka", "kafka", "yaml", "ruamel")
 
@@ -40,6 +41,8 @@ APPLIED = (Size(100), Size(1_000), Size(0, 1_000))
 LARGE_PLANNED = (Size(10_000, 80_000),)
 LARGE_APPLIED = (Size(10_000), Size(0, 10_000))
 READ = (1_000, 10_000)
+SUBJECTS = (300, 1_000)
+LARGE_SUBJECTS = (3_000,)
 
 
 def start(runs: int) -> Contest:
@@ -116,6 +119,30 @@ def planning(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> It
             limits={"naive": 1.6} if size.topics == 1_000 else {},
             aims={"naive": 0.75, "lean": 1.5} if size.topics >= 10_000 else {},
         )
+
+
+def registry(bench: Bench, folder: Path, sizes: Sequence[int], runs: int) -> Iterator[Contest]:
+    """Subjects read, beside bare requests one after the other and 16 side by side; a plan with nothing to do."""
+    url = bench.registry
+    environment = {HERE: bench.bootstrap, REGISTRY: url}
+    for size in sizes:
+        spec = str(specs.write_schemas(folder / f"registry-{size}", size))
+        fill = kstate("apply", spec, "--yes", "--timeout", "60s")
+        run(Contender("filling the registry", fill), environment)
+        contenders = [
+            Contender("one by one", floor("subjects", url, "one-by-one")),
+            Contender("16 side by side", floor("subjects", url, "side-by-side")),
+            Contender("kstate reads", floor("read_subjects", url)),
+            Contender("kstate plan", kstate("plan", spec, "--detailed-exitcode")),
+        ]
+        yield Contest(
+            name=f"registry-{size}",
+            title=f"{size:,} subjects of a registry",
+            ours="kstate reads",
+            samples=take_turns(contenders, runs, environment),
+            aims={"16 side by side": 1.3},
+        )
+    bench.wipe()
 
 
 def _fill(bench: Bench, spec: str) -> None:

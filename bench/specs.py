@@ -29,6 +29,28 @@ spec:
 """
 
 
+REGISTRY = '  registry: {url: "env:BENCH_REGISTRY"}\n'
+
+
+def schema_document(index: int) -> str:
+    """A record of ten optional fields."""
+    fields = ", ".join(f"{{name: f{n}, type: ['null', string], default: null}}" for n in range(10))
+    return (
+        "apiVersion: kstate/v1\nkind: Schema\n"
+        f"metadata: {{name: {PREFIX}{index:05d}-value}}\n"
+        f"spec: {{schema: {{type: record, name: R{index}, namespace: bench, fields: [{fields}]}}}}\n"
+    )
+
+
+def write_schemas(folder: Path, count: int) -> Path:
+    """The same cluster, with a registry and so many subjects."""
+    folder.mkdir()
+    (folder / "cluster.yaml").write_text(CLUSTER + REGISTRY, encoding="utf-8")
+    documents = [schema_document(index) for index in range(count)]
+    (folder / "schemas.yaml").write_text("---\n".join(documents), encoding="utf-8")
+    return folder
+
+
 def topic(index: int) -> str:
     return f"{PREFIX}{index:05d}.v1"
 
