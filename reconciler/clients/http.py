@@ -71,7 +71,7 @@ class Http:
         Raises Unreachable, LoginFailed for 401, and LostAnswer for a write that may have been carried out.
         """
         url = self._url(path, query)
-        retries = self._retries(reading=method in READS)
+        retries = self._patience[method in READS]
         from urllib3.exceptions import HTTPError
 
         headers = {"Accept": "application/json", **self.headers}
@@ -101,24 +101,10 @@ class Http:
 
         return urllib3.PoolManager(maxsize=THREADS, block=True, ssl_context=self.tls)
 
-    def _retries(self, *, reading: bool) -> urllib3.Retry:
-        import urllib3
-
-        return urllib3.Retry(
-            total=ATTEMPTS,
-            connect=2,  # never begun, so safe for every method
-            read=2 if reading else 0,  # begun: a write may have been carried out
-            status=ATTEMPTS,
-            other=0,
-            redirect=0,
-            allowed_methods=None,
-            status_forcelist=AGAIN if reading else (429, 503),
-            backoff_factor=0.2,
-            backoff_jitter=0.3,
-            backoff_max=LONGEST_WAIT,
-            raise_on_status=False,
-            raise_on_redirect=False,
-        )
+    @cached_property
+    def _patience(self) -> tuple[urllib3.Retry, urllib3.Retry]:
+        """How often a write and a read are tried again; they are copied for every try, never changed."""
+        return _retries(reading=False), _retries(reading=True)
 
     def _failure(self, method: str, error: Exception) -> Failed:
         from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
@@ -145,6 +131,26 @@ class Http:
     def close(self) -> None:
         if "_pool" in self.__dict__:
             self._pool.clear()
+
+
+def _retries(*, reading: bool) -> urllib3.Retry:
+    import urllib3
+
+    return urllib3.Retry(
+        total=ATTEMPTS,
+        connect=2,  # never begun, so safe for every method
+        read=2 if reading else 0,  # begun: a write may have been carried out
+        status=ATTEMPTS,
+        other=0,
+        redirect=0,
+        allowed_methods=None,
+        status_forcelist=AGAIN if reading else (429, 503),
+        backoff_factor=0.2,
+        backoff_jitter=0.3,
+        backoff_max=LONGEST_WAIT,
+        raise_on_status=False,
+        raise_on_redirect=False,
+    )
 
 
 def connect(what: str, spec: Body, root: str, timeout: float) -> Http:

@@ -16,6 +16,9 @@ PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "by
 NAMED = frozenset({"record", "error", "enum", "fixed"})
 PLAIN = ("doc", "logicalType", "precision", "scale", "size", "order", "default")
 DOCS = frozenset({"doc"})
+# Members that say nothing when they are empty, or what goes without saying.
+SILENT = frozenset({"aliases", "doc"})
+ASCENDING = ("order", "ascending")
 
 
 def parse(text: str, references: Iterable[str]) -> Json:
@@ -105,18 +108,14 @@ def _attributes(
     """What else is said. A field's default, and whatever is no text or number, becomes JSON text."""
     made: dict[str, Json] = {}
     for name, value in given.items():
-        if (
-            name in but
-            or (name in ("aliases", "doc") and not value)
-            or (name, value) == ("order", "ascending")
-        ):
+        if name in but or (not value and name in SILENT) or (name, value) == ASCENDING:
             continue
         if name in ("symbols", "aliases"):
             made[name] = list(cast("Sequence[str]", value))
         elif name in PLAIN and isinstance(value, (str, int)) and not (field and name == "default"):
             made[name] = value
         else:
-            made[f"{name}{JSON}"] = json.dumps(value, sort_keys=True)
+            made[name + JSON] = "null" if value is None else json.dumps(value, sort_keys=True)
     return made
 
 
