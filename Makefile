@@ -40,6 +40,7 @@ bench-large: $(READY)
 crash-matrix: $(READY)
 	@KSTATE_RACE_TERMS=100 $(BIN)/python -m pytest -q tests/live/race
 	@$(BIN)/python -m tests.crash
+	@$(BIN)/python -m tests.crash.web
 
 # The rules broken on purpose, about half an hour; writes docs/reliability.md.
 mutants: $(READY)
