@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ READS = frozenset({"GET", "HEAD"})
 # What a server says when it will not last. 409 is Connect's word for a rebalance: whoever talks to Connect decides.
 AGAIN = (429, 502, 503, 504)
 ATTEMPTS = 5
+# What urllib3 puts before the reason: `HTTPConnection(host='a', port=1): Failed to establish a new connection: `.
+NOISE = re.compile(r"^HTTPS?Connection(Pool)?\([^)]*\): (Failed to [a-z ]+: )?(\[Errno -?\d+\] )?")
 LONGEST_WAIT = 30.0
 
 
@@ -110,7 +113,7 @@ class Http:
         from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
         cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-        words = redact(" ".join(str(cause).split()))
+        words = redact(NOISE.sub("", " ".join(str(cause).split())))
         if isinstance(cause, SSLError):
             return LoginFailed(f"{self.what} ({self.url}): TLS: {words}")
         if method in READS or isinstance(cause, NewConnectionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -84,6 +85,8 @@ def _health(found: Survey, want: State) -> tuple[tuple[Finding, ...], tuple[str,
             else:
                 sources = tuple(found.want.sources.get(key, ()))
                 ill.append(Finding(key, What.UNHEALTHY, (), sources, condition.words))
+    kept = Counter(covered(found).values())
+    well += [f"{owner}: keeps {count:,} more on its own" for owner, count in sorted(kept.items())]
     return tuple(ill), tuple(well)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -139,8 +138,6 @@ def _notices(spec: Spec, found: Survey) -> Iterator[str]:
         yield _first_apply(spec, found.document)
     yield from unproven(found)
     yield from (f"{key}: {tried.words}" for key, tried in sorted(found.tried.items()))
-    for owner, count in sorted(Counter(covered(found).values()).items()):
-        yield f"{owner} keeps {count:,} more on its own; they are nobody else's to manage"
 
 
 def unproven(found: Survey) -> Iterator[str]:

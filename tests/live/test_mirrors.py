@@ -190,9 +190,12 @@ def test_a_mirrored_topic_is_nobody_elses_to_manage(
     planned = two.plan_json()
     assert f"live/topic/{name}orders" not in planned.json["unmanaged"]
     assert f"live/topic/other-{name}" in planned.json["unmanaged"]
-    told = [notice for notice in planned.json["notices"] if "keeps" in notice]
-    assert told, planned.json["notices"]
+    assert not [notice for notice in planned.json["notices"] if "keeps" in notice], "no noise"
     assert planned.codes == {"KS161", "KS262"}, "a collision under identity naming"
+    assert two.apply("--approve", "KS262").code == 0
+    told = two.run("drift", str(two.folder))
+    assert f"live/mirror/main/{name}flow: keeps" in told.out, told.out
+    assert f"unmanaged: live/topic/{name}orders" not in told.out
 
 
 def test_a_topic_that_the_spec_also_declares(
