@@ -12,6 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeAlias
 
+from reconciler.core import silent
+
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 Body: TypeAlias = Mapping[str, Json]
 Path: TypeAlias = tuple[str, ...]
@@ -325,63 +327,6 @@ Documents: TypeAlias = "Callable[[Sequence[Resource]], Iterable[Mapping[str, Jso
 Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]]
 
 
-def no_problems(_document: Document) -> Iterable[tuple[Path, str]]:
-    """The check of a kind whose JSON Schema says everything there is to check."""
-    return ()
-
-
-def no_quarrel(
-    _documents: Sequence[Document], _clusters: Sequence[Document]
-) -> Iterable[tuple[Document, Path, str]]:
-    """The `among` of a kind whose documents say nothing about each other or about Cluster documents."""
-    return ()
-
-
-def no_documents(_resources: Sequence[Resource]) -> Iterable[Mapping[str, Json]]:
-    """The `documents` of a kind that cannot be imported."""
-    return ()
-
-
-def no_needs(_body: Body) -> Iterable[str]:
-    """The `needs` of a kind whose resources do not build on each other."""
-    return ()
-
-
-def one_step(_change: Change) -> Sequence[str]:
-    """The `steps` of a kind whose every change is one write, or many that nobody needs to know of."""
-    return ()
-
-
-def anywhere(document: Document, _place: Place) -> Document:
-    """The `placed` of a kind whose documents mean the same on every cluster."""
-    return document
-
-
-def nothing_nearby(_resource: Resource, _cluster: str) -> Iterable[tuple[str, str]]:
-    """The `nearby` of a kind whose rules look at nothing but their own."""
-    return ()
-
-
-def covers_nothing(_resource: Resource, _live: Iterable[Key]) -> Iterable[Key]:
-    """The `covers` of a kind whose resources keep nothing on their own."""
-    return ()
-
-
-def no_conditions(_session: Session, _resources: Sequence[Resource]) -> Iterable[Condition]:
-    """The `health` of a kind that is well when it is as wanted, the `verify` of one that shows all it holds."""
-    return ()
-
-
-def same(name: str) -> str:
-    """The `owned_as` of a kind whose name is what `owns` speaks of."""
-    return name
-
-
-def one_tier(_change: Change) -> int:
-    """The order inside a kind where all changes of an action may go together."""
-    return 0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
@@ -407,26 +352,26 @@ class Kind:
     document: str
     resources: Callable[[Document, Platform], Iterable[Resource]]
     drivers: tuple[Driver, ...]
-    check: Callable[[Document], Iterable[tuple[Path, str]]] = no_problems
+    check: Callable[[Document], Iterable[tuple[Path, str]]] = silent.of_one
     among: Callable[
         [Sequence[Document], Sequence[Document]], Iterable[tuple[Document, Path, str]]
-    ] = no_quarrel
+    ] = silent.of_two
     after: tuple[str, ...] = ()
-    tier: Callable[[Change], int] = one_tier
-    needs: Callable[[Body], Iterable[str]] = no_needs
-    steps: Callable[[Change], Sequence[str]] = one_step
+    tier: Callable[[Change], int] = silent.one_tier
+    needs: Callable[[Body], Iterable[str]] = silent.of_one
+    steps: Callable[[Change], Sequence[str]] = silent.of_one
     whole: bool = False
     facts: bool = False
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
-    documents: Documents = no_documents
-    placed: Callable[[Document, Place], Document] = anywhere
-    nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = nothing_nearby
-    covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = covers_nothing
-    health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = no_conditions
-    verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = no_conditions
+    documents: Documents = silent.of_one
+    placed: Callable[[Document, Place], Document] = silent.anywhere
+    nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = silent.of_two
+    covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
+    health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     owns: str = ""
-    owned_as: Callable[[str], str] = same
+    owned_as: Callable[[str], str] = silent.same
     rights: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     codes: tuple[Code, ...] = ()

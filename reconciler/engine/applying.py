@@ -58,6 +58,7 @@ from reconciler.platforms import registry as platforms_registry
 from reconciler.secrets.references import resolve
 
 STOPPED = "stopped by a signal"
+ADDRESS = "bootstrap.servers"
 AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
 
 
@@ -172,22 +173,23 @@ def _check_secrets(plan: Plan) -> None:
     for change in plan.changes:
         for name in kinds[change.key.kind].secrets & (change.after or {}).keys():
             try:
-                for reference in _references((change.after or {})[name]):
-                    resolve(reference, plan.root, secret=False)
+                for at, reference in _references((change.after or {})[name], name):
+                    # What is masked disappears from every report, so no address may be.
+                    resolve(reference, plan.root, secret=not at.endswith(ADDRESS))
             except BadUsage as error:
                 error.message = f"{change.key}: {name}: {error.message}"
                 raise
 
 
-def _references(value: Json) -> Iterator[str]:
-    """A text is a reference by itself; in a mapping only what stands in a list is."""
+def _references(value: Json, name: str) -> Iterator[tuple[str, str]]:
+    """References with their names. A text is one by itself; in a mapping only what stands in a list is."""
     if isinstance(value, str):
-        yield value
+        yield name, value
     elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from () if isinstance(inner, str) else _references(inner)
+        for inner_name, inner in value.items():
+            yield from () if isinstance(inner, str) else _references(inner, inner_name)
     elif isinstance(value, (list, tuple)):
-        yield from map(str, value)
+        yield from ((name, str(item)) for item in value)
 
 
 def _all_ready(

@@ -106,7 +106,7 @@ class TopicStore:
         return log.append(self.kafka, self.name, key, value)
 
     def writer(self, lock: str) -> Writer:
-        inner = log.Writer(self.kafka, f"kstate-{self.name}-{lock}")
+        inner = log.Writer(self.kafka, f"kstate-{self.name}-{lock}", self.name)
         return TopicWriter(inner, self.name, self.journal_name)
 
 

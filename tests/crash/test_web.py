@@ -22,11 +22,9 @@ def cluster() -> Iterator[Cluster]:
     ("fault", "at"),
     [
         ("lost before", 10),
-        ("lost after", 8),
         ("lost after", 12),
         ("cut short", 9),
         ("busy", 11),
-        ("killed before", 7),
         ("killed after", 9),
         ("killed after", 13),
     ],

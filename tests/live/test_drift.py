@@ -70,7 +70,7 @@ def test_the_same_drift_has_the_same_fingerprint(kafka: Live, estate: Spec, name
     first = estate.run("drift", str(estate.folder), "--format", "json").json
     again = estate.run("drift", str(estate.folder), "--format", "json").json
     assert first["fingerprint"] == again["fingerprint"] != ""
-    assert first["summary"] == {"changed": 1, "gone": 0, "differs": 0, "pending": 0}
+    assert first["summary"] == {"changed": 1, "gone": 0, "differs": 0, "unhealthy": 0, "pending": 0}
 
 
 def test_a_cluster_that_cannot_be_reached_hides_no_drift(

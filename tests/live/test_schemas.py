@@ -352,12 +352,6 @@ def test_more_subjects_than_a_page_and_one_with_an_odd_name(
     assert here.run("import", str(here.folder), "-c", "live", "--out", str(to)).code == 0
     empty = here.run("plan", str(to), "--detailed-exitcode", "--only", "schema/*")
     assert empty.code == 0, (empty.out + empty.err)[-2000:]
-    with ThreadPoolExecutor(8) as pool:
-        list(
-            pool.map(
-                lambda s: registry(connected, "DELETE", f"subjects/{quote(s, safe='')}"), posted
-            )
-        )
 
 
 def test_a_registry_out_of_reach_is_an_error_and_never_compatible(

@@ -1,0 +1,32 @@
+"""What a kind does where it says nothing: no problems, no further looks, nothing to import, one tier, one name."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def of_one(_thing: object) -> tuple[()]:
+    """Nothing about one thing."""
+    return ()
+
+
+def of_two(_thing: object, _other: object) -> tuple[()]:
+    """Nothing about two."""
+    return ()
+
+
+def anywhere(document: T, _place: object) -> T:
+    """A document means the same on every cluster."""
+    return document
+
+
+def same(name: str) -> str:
+    """A name is what `owns` speaks of."""
+    return name
+
+
+def one_tier(_change: object) -> int:
+    """All changes of an action may go together."""
+    return 0
