@@ -220,6 +220,24 @@ def test_loosened_before_and_tightened_after(connected: Live, here: Spec, name: 
     assert again.code == 0, again.out
 
 
+def test_a_mode_is_opened_before_and_closed_after(connected: Live, here: Spec, name: str) -> None:
+    """Apicurio stores a mode and does not act on it; the order is for those that do."""
+    subject = f"{name}value"
+    here.write(schema(subject, schema=ORDER, mode="READONLY", normalize=True))
+    (change,) = [c for wave in here.plan_json().json["waves"] for c in wave]
+    assert change["steps"] == ["the schema is registered", "mode becomes READONLY"]
+    assert here.apply().code == 0
+    assert registry(connected, "GET", f"mode/{subject}") == {"mode": "READONLY"}
+    assert here.plan().code == 0
+    wider = record("Order", ("id", LONG), {"name": "n", "type": "int", "default": 0})
+    here.write(schema(subject, schema=wider, mode="READWRITE", normalize=True))
+    (change,) = [c for wave in here.plan_json().json["waves"] for c in wave]
+    assert change["steps"] == ["mode becomes READWRITE", "the schema is registered"]
+    assert here.apply().code == 0
+    assert registry(connected, "GET", f"mode/{subject}") == {"mode": "READWRITE"}
+    assert here.plan().code == 0
+
+
 def test_an_older_version_does_not_come_back_by_posting_it(here: Spec, name: str) -> None:
     wider = record("Order", ("id", LONG), {"name": "n", "type": "int", "default": 0})
     for one in (ORDER, wider):
