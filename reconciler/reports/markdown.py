@@ -5,12 +5,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 
 from reconciler.core.model import Change, Level, Risk
 from reconciler.core.plan import Plan
 from reconciler.reports import words
 
 MOST_UNMANAGED = 100
+# GitHub takes 65,536 characters in a comment; some are left for whoever adds a heading.
+ROOM = 64_000
+# What a cluster's block needs around its changes.
+FRAME = 400
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&:-])")
 _APART = "<!-- -->"
 # What GitHub looks for in the page as rendered, where a backslash is gone; a comment keeps it apart.
@@ -27,20 +32,22 @@ def escape(text: str) -> str:
     return _LINKED.sub(rf"\1{_APART}", apart).replace("$", _DOLLAR)
 
 
-def plan(plan: Plan) -> str:
-    """The whole plan, what stands in its way first; a few lines when there is nothing to do."""
+def plan(plan: Plan, *, room: int = ROOM) -> str:
+    """The plan, what stands in its way first, in at most `room` characters; a few lines when there is nothing to do."""
     about = [escape(about), ""] if (about := words.header(plan)) else []
-    about += _risks(plan)
+    about += _risks(plan, room // 3)
     if verdict := words.verdict(plan):
         about += [f"**{escape(verdict)}**", ""]
     rest = [*_records(plan), *_notices(plan)]
     if not plan.changes:
         return "\n".join([f"**kstate: no changes** ({words.summary(plan)})", "", *about, *rest])
-    lines = [f"### kstate plan: {words.summary(plan)}", "", *about, *_clusters(plan)]
-    return "\n".join([*lines, *_unmanaged(plan), *rest, f"Digest `{plan.digest}`", ""])
+    head = [f"### kstate plan: {words.summary(plan)}", "", *about]
+    tail = [*_unmanaged(plan), *rest, f"Digest `{plan.digest}`", ""]
+    left = room - sum(len(line) + 1 for line in (*head, *tail))
+    return "\n".join([*head, *_clusters(plan, left), *tail])
 
 
-def _risks(plan: Plan) -> Iterator[str]:
+def _risks(plan: Plan, room: int) -> Iterator[str]:
     """What stands in the way, as a table; risks of the plan as a whole first, notices of it included."""
     rows = [_row(risk, "the plan", words.way_out(risk, None)) for risk in plan.risks]
     rows += [
@@ -51,7 +58,16 @@ def _risks(plan: Plan) -> Iterator[str]:
         if risk.blocking
     ]
     if rows:
-        yield from ("| code | level | what | why | way out |", "|---|---|---|---|---|", *rows, "")
+        shown = _fitting(rows, room)
+        yield from ("| code | level | what | why | way out |", "|---|---|---|---|---|", *shown, "")
+        if len(shown) < len(rows):
+            yield from (f"and {len(rows) - len(shown):,} more; `kstate show` has all of them", "")
+
+
+def _fitting(lines: list[str], room: int) -> list[str]:
+    """The first lines, as many as there is room for."""
+    ends = accumulate(len(line) + 1 for line in lines)
+    return lines[: sum(end <= room for end in ends)]
 
 
 def _row(risk: Risk, what: str, way: str) -> str:
@@ -71,14 +87,31 @@ def code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def _clusters(plan: Plan) -> Iterator[str]:
+def _clusters(plan: Plan, room: int) -> Iterator[str]:
+    """A block for each cluster, the most dangerous changes first; what there is no room for is counted."""
+    left = room - FRAME * len(plan.clusters)
     for name, changes in words.by_cluster(plan).items():
         if not changes:
             yield from (f"cluster {escape(name)}: nothing to do", "")
             continue
         many = f"{len(changes):,} change{'s' * (len(changes) != 1)}"
-        body = [line for change in changes for line in _change(change)]
+        body = _body(changes, left)
+        left -= sum(len(line) + 1 for line in body)
         yield from _folded(f"cluster {name}: {many}", fenced("diff", body))
+
+
+def _body(changes: list[Change], room: int) -> list[str]:
+    body: list[str] = []
+    for number, change in enumerate(changes):
+        lines = list(_change(change))
+        size = sum(len(line) + 1 for line in lines)
+        if size > room:
+            left = len(changes) - number
+            more = f"and {left:,} more change{'s' * (left != 1)}; `kstate show` has all of them"
+            return [*body, more]
+        body += lines
+        room -= size
+    return body
 
 
 def _folded(title: str, lines: list[str]) -> Iterator[str]:
