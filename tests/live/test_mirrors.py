@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from reconciler.sandbox import ready
+from reconciler.sandbox import estate, ready
 from tests.live import test_topics
 from tests.live.conftest import Live, api
 from tests.live.spec import Spec, topic
@@ -161,6 +162,36 @@ def configs(admin: AdminClient, name: str) -> dict[str, str]:
 
     asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name)])
     return {k: v.value for future in asked.values() for k, v in future.result(10).items()}
+
+
+def test_a_login_that_the_workers_look_up_themselves(
+    connected: Live, source: AdminClient, two: Spec, name: str
+) -> None:
+    """The secret is in a file of the workers; neither the plan nor Connect's API has it."""
+    here, there = connected.sandbox.clusters[:2]
+    make(source, f"{name}orders", 1)
+    produce(there.bootstrap, f"{name}orders", 10)
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    jaas = f'{module} required username="{connected.user}" password="{connected.password}";'
+    file = estate.files(connected.sandbox.options.name) / f"{name}properties"
+    file.write_text(f"jaas={jaas}\n")
+    lookup = f"${{file:{file}:jaas}}"
+    login = {
+        "bootstrap.servers": there.scram_bootstrap,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.jaas.config": lookup,
+    }
+    two.write(mirror(name, security={"source": login}))
+    planned = two.plan_json()
+    assert planned.codes == {"KS161"}, "nothing is sent in the open"
+    said = two.apply()
+    assert said.code == 0, said.out + said.err
+    until(lambda: count(here.bootstrap, [TopicPartition(f"{name}orders", 0)]) == 10)
+    config = api(connected, "GET", f"connectors/{name}flow-source/config")
+    assert config["source.cluster.sasl.jaas.config"] == lookup
+    assert connected.password not in planned.out + said.out + json.dumps(config)
+    assert two.plan().code == 0
 
 
 def test_states_and_the_way_out(connected: Live, two: Spec, name: str) -> None:
