@@ -141,7 +141,7 @@ def _dotted(file: Path) -> str:
 
 
 def test_kinds_do_not_know_each_other_nor_platforms_each_other() -> None:
-    shared = {"registry", "session"}
+    shared = {"registry", "session", "properties"}
     wrong = [
         str(found)
         for found in OURS
