@@ -25,7 +25,7 @@ MAY_SEE = {
     "kinds": {"clients", "secrets"},
     "platforms": {"kinds", "clients", "secrets"},
     "ledger": {"clients", "secrets"},
-    "spec": set(),
+    "spec": {"secrets"},
     "reports": set(),
     "sandbox": set(),
     "engine": {"spec", "kinds", "platforms", "ledger", "clients", "secrets"},

@@ -1,4 +1,4 @@
-"""Which platform offers which kind, computed from what platforms and kinds say of themselves: nothing is listed twice."""
+"""Which platform offers which kind, computed from what platforms and kinds say of themselves: no second list."""
 
 from __future__ import annotations
 
