@@ -52,7 +52,7 @@ def _expanded(entry: Any, pages: list[str]) -> Any:
     return entry
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001  # MkDocs gives it by name
     """Links out of this folder lead to the repository; all others stay as they are."""
     folder = posixpath.dirname(page.file.src_uri)
 

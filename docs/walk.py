@@ -1,8 +1,8 @@
 """Runs every command block of a page, in order, as a newcomer would: `python -m docs.walk PAGE...`.
 
-In: pages of the docs. Out: what the blocks print, how long each took, and the wall time of all. Each page is one shell, in
-an empty home and a fresh clone of the repository; it ends at the first block that fails. Only blocks of the language `sh`
-are run. A `text` block right behind one is what it prints: every line has to come, `...` standing for anything.
+In: pages of the docs. Out: what the blocks print, how long each took, and the wall time of all. Each page is one shell,
+in an empty home and a fresh clone of the repository; it ends at the first block that fails. Only blocks of the language
+`sh` are run. A `text` block right behind one is what it prints: every line has to come, `...` standing for anything.
 """
 
 from __future__ import annotations
