@@ -186,11 +186,16 @@ def patiently(act: Callable[[], Answer]) -> Answer:
     end, pause = time.monotonic() + REBALANCE, 0.3
     while True:
         answer = act()
-        passing = answer.status == 409 and "already exists" not in answer.words
+        passing = answer.status == 409 and not there_already(answer)
         if not passing or time.monotonic() > end:
             return answer
         time.sleep(pause)
         pause = min(pause * 1.5, 3.0)
+
+
+def there_already(answer: Answer) -> bool:
+    """Whether what was to be made is there. Connect says so by the status of a rebalance, and differs in its words."""
+    return answer.status == 409 and "already exists" in answer.words
 
 
 def _fine(worker: Http, answer: Answer, what: str) -> Answer:
