@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
 from reconciler.errors import Failed, LoginFailed, Unreachable
-from reconciler.secrets.references import redact, resolve
+from reconciler.secrets.references import redact, remember, resolve
 
 if TYPE_CHECKING:
     import urllib3
@@ -47,7 +47,8 @@ class Answer:
     def words(self) -> str:
         said = self.body.get("message") if isinstance(self.body, Mapping) else None
         text = " ".join(str(said or self.text).split())
-        return redact(f"{self.status} {text[:1000]}".strip())
+        # Cut after it is masked: half a secret is still one.
+        return f"{self.status} {redact(text)[:1000]}".strip()
 
 
 @dataclass
@@ -202,6 +203,7 @@ def _headers(auth: Body, root: str) -> dict[str, str]:
 
         user = resolve(basic["username"], root, secret=False)
         given = make_headers(basic_auth=f"{user}:{resolve(basic['password'], root)}")
+        remember(given["authorization"].removeprefix("Basic "))
         return {"Authorization": given["authorization"]}
     if token := auth.get("bearer"):
         return {"Authorization": f"Bearer {resolve(str(token), root)}"}
