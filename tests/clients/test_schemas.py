@@ -67,7 +67,7 @@ def test_those_that_go_between_two_pages_hide_no_other(goes: list[str]) -> None:
 
 @given(st.integers(20, 60), st.integers())
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_pages_whose_order_changes_among_neighbours_hide_none(count: int, seed: int) -> None:
     """As Apicurio slices them: by when they came, in any order where that was at once, each page sorted by name."""
