@@ -15,7 +15,6 @@ from reconciler.engine.clusters import Say, vetted
 from reconciler.engine.keeping import Keeper
 from reconciler.engine.reading import Look, agreed, touched
 from reconciler.errors import Stale
-from reconciler.kinds import registry as kinds_registry
 
 AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
 
@@ -64,12 +63,16 @@ def met(plan: Plan, look: Look, keeper: Keeper | None, say: Say) -> Settled:
 
 def _met(plan: Plan, look: Look, keeper: Keeper | None) -> _Met:
     cluster = look.session.cluster
-    changes = [change for wave in plan.waves_of(cluster) for change in wave]
+    changes = _changes(plan, look)
     live = touched(look.session, look.drivers, changes)
     recorded = _recorded(cluster, live, keeper)
-    known = {**recorded, **dict(_found_unfit(plan, changes, recorded, keeper))}
-    settled = settle(changes, with_unseen(live, known, kinds_registry.load()))
+    known = {**recorded, **dict(_found_unfit(plan, look, recorded, keeper))}
+    settled = settle(changes, with_unseen(live, known, look.kinds))
     return _Met(settled) if settled.moved else _Met(settled, _weighed(look, settled.todo))
+
+
+def _changes(plan: Plan, look: Look) -> list[Change]:
+    return [change for wave in plan.waves_of(look.session.cluster) for change in wave]
 
 
 def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Body]:
@@ -83,14 +86,14 @@ def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Bod
 
 
 def _found_unfit(
-    plan: Plan, changes: Sequence[Change], recorded: Mapping[Key, Body], keeper: Keeper | None
+    plan: Plan, look: Look, recorded: Mapping[Key, Body], keeper: Keeper | None
 ) -> Iterator[tuple[Key, Body]]:
     """Secrets that were tried when the plan was made, and did not fit: what was recorded before that is no proof."""
-    for change in changes:
+    for change in _changes(plan, look):
         lost = {
             edit.path[0]: None
             for edit in change.edits
-            if edit.before is None and edit.path[0] in kinds_registry.load()[change.key.kind].unseen
+            if edit.before is None and edit.path[0] in look.kinds[change.key.kind].unseen
         }
         owned = keeper.book.own.get((change.key.kind, change.key.name)) if keeper else None
         if lost and change.before is not None and (owned is None or owned.at <= plan.created):
