@@ -176,12 +176,14 @@ def _signals(stop: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM let the batch in flight finish; a second one ends at once, as the system would."""
     import signal
 
+    from reconciler.cli.console import tell
+
     def ask_to_stop(number: int, _frame: object) -> None:
         if stop.is_set():
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
-        sys.stderr.write("\nstopping after the batch in flight; once more to end at once\n")
+        tell("stopping after the batch in flight; once more to end at once", "warning")
 
     before = {
         number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)

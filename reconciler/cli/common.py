@@ -55,7 +55,7 @@ def options(
     from datetime import UTC, datetime
     from uuid import uuid4
 
-    from reconciler.cli.console import progress
+    from reconciler.cli.watching import say
     from reconciler.engine.clusters import Options
 
     for glob in only or ():
@@ -67,7 +67,7 @@ def options(
         timeout=seconds(timeout),
         commit=commit_of(folder),
         root=folder if Path(folder).is_dir() else str(Path(folder).parent),
-        say=progress(),
+        say=say,
         who=who(),
         apply_id=uuid4().hex[:16],
     )

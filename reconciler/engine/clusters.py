@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from reconciler.core.events import Say, silent
 from reconciler.core.model import (
     Body,
     Change,
@@ -26,13 +27,8 @@ from reconciler.core.risk import add_risks
 from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 
-Say = Callable[[str], None]
 T = TypeVar("T")
 SIDE_BY_SIDE = 16
-
-
-def silent(_event: str) -> None:
-    """The `say` of a caller who does not want to hear about progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +54,11 @@ class Options:
     approved: tuple[str, ...] = ()
     verify: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def patience(self) -> str:
+        """How long to wait for the lock, in words; empty where nobody waits."""
+        return f"for at most {self.wait:g} s" if self.wait else ""
 
 
 def login(platform: Platform, target: Target) -> Session:

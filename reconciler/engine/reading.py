@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.desired import with_unseen
+from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import (
     Body,
     Change,
@@ -20,9 +21,11 @@ from reconciler.core.model import (
     Status,
 )
 from reconciler.core.settle import settle
-from reconciler.engine.clusters import Say, asked, fields_of, state_of
+from reconciler.engine.clusters import asked, fields_of, state_of
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
+
+UNSEEN = "until what was written can be read"
 
 
 def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
@@ -57,9 +60,8 @@ def read_back(
         return list(outcomes)
     look = replace(look, unseen=dict(_believed(sent, outcomes)))
     refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
-    say(f"{look.session.cluster}: reading back {len(sent)} changes")
     awaited = [change for change in sent if change.key not in refused]
-    seen = _wait(awaited, look) if awaited else _Seen()
+    seen = _wait(awaited, look, say) if awaited else _Seen()
     # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
     again = _seen(look, [change for change in sent if change.key in refused])
     return [_verdict(o, again if o.key in refused else seen) for o in outcomes]
@@ -81,7 +83,7 @@ class _Seen:
     blind: str = ""
 
 
-def _wait(changes: Sequence[Change], look: Look) -> _Seen:
+def _wait(changes: Sequence[Change], look: Look, say: Say) -> _Seen:
     """Looks until all is as planned: twice in a row where several brokers may answer, within 30 s + 10 ms a change."""
     end = time.monotonic() + 30 + 0.01 * len(changes)
     needed = 1 if look.session.facts.get("brokers") == 1 else 2
@@ -89,8 +91,11 @@ def _wait(changes: Sequence[Change], look: Look) -> _Seen:
     while True:
         seen = _seen(look, changes)
         in_a_row = in_a_row + 1 if len(seen.as_planned) == len(changes) else 0
+        counts = len(seen.as_planned), len(changes)
         if in_a_row >= needed or time.monotonic() > end:
+            say(Event(Step.READ_BACK, look.session.cluster, "", *counts))
             return seen
+        say(Event(Step.WAITING, look.session.cluster, "", *counts, UNSEEN))
         time.sleep(pause)
         pause = min(pause * 1.6, 1.0)
 

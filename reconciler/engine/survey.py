@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.book import claimed
 from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import (
     Body,
     Condition,
@@ -25,7 +26,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.ownership import Keeping
-from reconciler.engine.clusters import Options, Say, asked, driver_of, fields_of, login, state_of
+from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
 from reconciler.engine.intent import Wanted, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
 from reconciler.errors import Failed
@@ -67,7 +68,7 @@ def survey(
     document, platform, want = wanted
     peers = connections(spec)
     target = Target(document.name, document.spec, options.root, options.timeout, peers)
-    options.say(f"{document.name}: connecting")
+    options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
         looks = _looks(document.name, want, keeping, every_field=every_field)
@@ -127,10 +128,16 @@ def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Bo
 def _read(
     session: Session, drivers: Mapping[str, Driver], looks: Mapping[str, Scope], say: Say
 ) -> State:
-    say(f"{session.cluster}: reading {', '.join(sorted(drivers)) or 'nothing'}")
+    def read(kind: str) -> State:
+        found = state_of(session, kind, drivers[kind], looks[kind])
+        say(Event(Step.READ, session.cluster, kind, done=len(found)))
+        return found
+
+    for kind in drivers:
+        say(Event(Step.READING, session.cluster, kind))
     with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
-        read = pool.map(lambda name: state_of(session, name, drivers[name], looks[name]), drivers)
-        return {key: resource for state in read for key, resource in state.items()}
+        states = pool.map(read, drivers)
+        return {key: resource for state in states for key, resource in state.items()}
 
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:

@@ -199,3 +199,33 @@ def record(kept: Bookkeeping) -> str:
 def thing(key: Key) -> str:
     """A resource as people say it: its kind and its title."""
     return f"{visible(key.kind)} {title(key)}"
+
+
+def elided(text: str, room: int) -> str:
+    """The text in at most so many columns, its middle left out: names differ at both ends."""
+    if columns(text) <= room:
+        return text
+    head = _first(text, max(0, (room - 3 + 1) // 2))
+    tail = _first(text[::-1], max(0, (room - 3) // 2))[::-1]
+    return f"{head}...{tail}" if room > 3 else "."[:1] * max(0, room)
+
+
+def columns(text: str) -> int:
+    """How wide a terminal shows a text that `visible` has gone over: signs of the East take two columns."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def _first(text: str, room: int) -> str:
+    for at, char in enumerate(text):
+        room -= _columns(char)
+        if room < 0:
+            return text[:at]
+    return text
