@@ -79,30 +79,31 @@ def clear_progress() -> None:
         talk.watch.clear()
 
 
-def data_stream() -> TextIO:
-    """Where a report goes: stdout, unless the events have it."""
-    return sys.stderr if talk.stdout_taken else sys.stdout
-
-
 def out(text: str) -> None:
-    """Data, on stdout, with every secret masked."""
+    """Data, on stdout, with every secret masked; where stdout is taken by the events, talk."""
     from reconciler.secrets.references import redact
 
+    if talk.stdout_taken:
+        tell(text)
+        return
     clear_progress()
-    data_stream().write(redact(text))
+    sys.stdout.write(redact(text))
 
 
 def out_json(found: object, *, indent: int | None = 1, sort_keys: bool = False) -> None:
     """Data as JSON, on stdout."""
     clear_progress()
-    data_stream().write(json_text(found, indent=indent, sort_keys=sort_keys) + "\n")
+    sys.stdout.write(json_text(found, indent=indent, sort_keys=sort_keys) + "\n")
 
 
 def json_text(found: object, *, indent: int | None = None, sort_keys: bool = False) -> str:
     """JSON with every secret masked, in ASCII, so that no text in it can command a terminal or a CI."""
     import json
 
-    text = json.dumps(_masked(found), indent=indent, sort_keys=sort_keys)
+    from reconciler.secrets.references import any_known
+
+    masked = _masked(found) if any_known() else found
+    text = json.dumps(masked, indent=indent, sort_keys=sort_keys)
     # A `#` stands in strings only; `##[...]` is an order to a CI wherever it stands.
     return text.replace("##", "\\u0023#")
 

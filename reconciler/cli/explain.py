@@ -42,11 +42,11 @@ def explain(
 
 def codes() -> dict[str, Code]:
     """Every code there is, kinds' own included, in order."""
-    from reconciler.core.ownership import CODES as OWNERSHIP
-    from reconciler.core.risk import CODES
+    from reconciler.core import drift, ownership, risk, validation
     from reconciler.kinds.registry import load
 
-    found = [*CODES, *OWNERSHIP, *(code for kind in load().values() for code in kind.codes)]
+    own = (*risk.CODES, *ownership.CODES, *drift.CODES, *validation.CODES)
+    found = [*own, *(code for kind in load().values() for code in kind.codes)]
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 

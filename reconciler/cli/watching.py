@@ -133,10 +133,9 @@ class Reading:
         return f"read {self.counts()}" if self.read and not self.under_way else ""
 
     def counts(self) -> str:
-        return ", ".join(
-            said(Event(Step.READ, kind=kind, done=count)).removeprefix("read ")
-            for kind, count in sorted(self.read.items())
-        )
+        there = {kind: count for kind, count in sorted(self.read.items()) if count}
+        told = (said(Event(Step.READ, kind=kind, done=count)) for kind, count in there.items())
+        return ", ".join(words.removeprefix("read ") for words in told) or "nothing"
 
     def now(self) -> str:
         """What a live line says while it goes on."""
@@ -150,17 +149,22 @@ class Reading:
 
 @dataclass
 class Line:
-    """One cluster's line: since when, in seconds of a monotonic clock, and what it says."""
+    """One cluster's line: what it says, and since when by a monotonic clock in seconds."""
 
-    since: float
+    since: float = field(default_factory=time.monotonic)
+    step: Step | None = None
     words: str = ""
     reading: Reading = field(default_factory=Reading)
 
     def heard(self, event: Event) -> None:
+        if event.step is Step.OUTCOME:
+            return
+        if event.step is not self.step:
+            self.step, self.since = event.step, time.monotonic()
         if event.step in (Step.READING, Step.READ):
             self.reading.heard(event)
             self.words = self.reading.now() if self.reading.under_way else self.reading.over(event)
-        elif event.step is not Step.OUTCOME:
+        else:
             self.words = said(event)
 
     def shown(self, name: str, room: int) -> str:
@@ -181,7 +185,7 @@ class Board:
 
     def __call__(self, event: Event) -> None:
         with self.lock:
-            line = self.lines.setdefault(event.cluster, Line(time.monotonic()))
+            line = self.lines.setdefault(event.cluster, Line())
             line.heard(event)
             if self.live is None:
                 self.live = self._started()

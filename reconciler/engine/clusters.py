@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from reconciler.core.estate import Live
 from reconciler.core.events import Say, silent
 from reconciler.core.model import (
     Body,
@@ -37,7 +38,7 @@ class Options:
 
     `who` stands in the lock and the journal. `seal` is that of a saved plan, which is applied once. `wait` is how many
     seconds to wait for the lock. `approved` are the approvals given, for the journal.
-    `verify`: secrets that no server tells are tried out.
+    `verify`: secrets that no server tells are tried out. `seen` is given all that is live, where a report shows it.
     """
 
     now: datetime
@@ -53,6 +54,7 @@ class Options:
     wait: float = 0.0
     approved: tuple[str, ...] = ()
     verify: bool = False
+    seen: Callable[[Iterable[Live]], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property

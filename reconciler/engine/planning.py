@@ -88,6 +88,8 @@ def plan(spec: Spec, options: Options) -> Planned:
         raise SpecInvalid(sorted(set(conflicts)))
     parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
+    owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
+    made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
     return Planned(made, failures, connections(spec))
 
 

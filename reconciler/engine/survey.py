@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.book import claimed
 from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.estate import Live
 from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import (
     Body,
@@ -27,7 +28,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.ownership import Keeping
 from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
-from reconciler.engine.intent import Wanted, connections, ledger_of
+from reconciler.engine.intent import Wanted, bookkeeping, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
@@ -83,7 +84,20 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        yield Survey(*found, kinds, drivers, looks, live, pruned, tried)
+        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried)
+        if options.seen is not None:
+            options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
+        yield surveyed
+
+
+def _alive(found: Survey, own: Set[Key]) -> Iterator[Live]:
+    """Everything that is there but what kstate keeps for itself, for a report that shows the estate."""
+    managed = {*found.want.state, *found.last, *covered(found)}
+    for key in sorted(found.live.keys() - own):
+        resource = found.live[key]
+        sources = tuple(found.want.sources.get(key, ()))
+        owner = found.want.owners.get(key, "")
+        yield Live(key, resource.settings, owner, sources, key in managed)
 
 
 def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:

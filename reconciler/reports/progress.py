@@ -43,7 +43,7 @@ SAID: Mapping[Step, Callable[[Event], str]] = {
     Step.LOCKING: lambda e: f"taking the lock {e.words}".rstrip(),
     Step.LOCKED: lambda _: "has the lock",
     Step.WRITING: lambda e: f"writing {_count(e.total, 'change')}",
-    Step.WRITTEN: lambda e: f"wrote {e.kind}s: {_of(e)} sent",
+    Step.WRITTEN: lambda e: f"sent {_of(e)} changes",
     Step.READ_BACK: lambda e: f"{_of(e)} read back as planned",
     Step.WAITING: _waiting,
     Step.NOTE: lambda e: words.visible(e.words),

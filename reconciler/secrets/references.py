@@ -47,6 +47,11 @@ def remember(value: str) -> None:
         _seen.add(value)
 
 
+def any_known() -> bool:
+    """Whether there is anything to mask."""
+    return bool(_seen)
+
+
 def redact(text: str) -> str:
     """The text without any secret that was resolved in this process."""
     for value in sorted(_seen, key=len, reverse=True):

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.common import options, show_plan
+from reconciler.cli.common import options
 from reconciler.cli.main import run
 from reconciler.cli.saved import read_plan
+from reconciler.cli.showing import show_plan
 from reconciler.core.model import Change, Edit, Key, Owner, Risk
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, from_json, render, sha256, to_json
 from reconciler.engine import applying
@@ -44,6 +45,7 @@ PLAN = Plan(
     unmanaged=("live/topic/stray",),
     risks=(Risk("KS301", "many"),),
     notices=("first apply",),
+    owners={KEY: "team-orders"},
 )
 ODD: tuple[Any, ...] = (None, 5, -1, True, "", "x", "KS999", "\x1b[2J", [], [1], {}, {"a": [{}]})
 

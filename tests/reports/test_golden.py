@@ -17,6 +17,7 @@ from reconciler.core.model import Change, Edit, Key, Outcome, Owner, Risk, Statu
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
 from reconciler.core.result import AS_PLANNED, Result
 from reconciler.reports import drift, ledger, markdown, text
+from reconciler.reports.paint import ansi
 
 CASES = Path(__file__).parents[1] / "cases" / "reports"
 EU = ClusterPlan("prod-eu", "id-eu", {"platform": "apache"})
@@ -237,7 +238,7 @@ def test_every_blocking_risk_stands_in_both_forms_with_its_way_out(name: str) ->
 
 @pytest.mark.parametrize("name", PLANS)
 def test_colour_changes_no_word(name: str) -> None:
-    coloured = text.plan(PLANS[name], text.ansi)
+    coloured = text.plan(PLANS[name], ansi)
     bare = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
     # Where colour shouts, the exclamation marks are not needed.
     assert bare.split() == text.plan(PLANS[name]).replace("!!", "").split()
