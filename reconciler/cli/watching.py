@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -56,6 +57,9 @@ class Events:
     def end(self, code: int) -> None:
         seconds = round(time.monotonic() - self.began, 3)
         self.write({"event": "end", "exit_code": code, "seconds": seconds})
+        if self.stream is not sys.stdout:
+            with suppress(OSError):
+                self.stream.close()
 
     def write(self, body: dict[str, object]) -> None:
         with self.lock:
@@ -185,10 +189,12 @@ class Board:
 
     def __call__(self, event: Event) -> None:
         with self.lock:
-            line = self.lines.setdefault(event.cluster, Line())
-            line.heard(event)
+            self.heard(event)
             if self.live is None:
                 self.live = self._started()
+
+    def heard(self, event: Event) -> None:
+        self.lines.setdefault(event.cluster, Line()).heard(event)
 
     def clear(self) -> None:
         with self.lock:

@@ -153,7 +153,7 @@ def lines(found: Sequence[Rule]) -> Iterator[Line]:
 
 def _meets(deny: Rule, rule: Rule) -> bool:
     """Whether some request that the rule allows is denied."""
-    who = deny.principal in (EVERYBODY, rule.principal)
+    who = EVERYBODY in (deny.principal, rule.principal) or deny.principal == rule.principal
     where = deny.host in ("*", rule.host) or rule.host == "*"
     return (
         who and where and bool(_shared(deny, rule)) and (_covers(deny, rule) or _covers(rule, deny))
@@ -161,7 +161,13 @@ def _meets(deny: Rule, rule: Rule) -> bool:
 
 
 def _against(rule: Rule, denies: Sequence[Rule]) -> Line:
-    whole = [d for d in denies if _covers(d, rule) and d.host in ("*", rule.host)]
+    whole = [
+        deny
+        for deny in denies
+        if _covers(deny, rule)
+        and deny.host in ("*", rule.host)
+        and deny.principal in (EVERYBODY, rule.principal)
+    ]
     lost = {operation for deny in whole for operation in _shared(deny, rule)}
     told = tuple(dict.fromkeys(_limit(deny, rule) for deny in denies))
     return Line(rule, told, void=rule.granted <= lost)
@@ -170,7 +176,8 @@ def _against(rule: Rule, denies: Sequence[Rule]) -> Line:
 def _limit(deny: Rule, rule: Rule) -> str:
     shared = frozenset({ALL}) if ALL in deny.operations else _shared(deny, rule)
     doing = " ".join(filter(None, _doing(deny if _covers(rule, deny) else rule, shared)))
-    who = " (denied to everybody)" if deny.principal == EVERYBODY else ""
+    whom = "everybody" if deny.principal == EVERYBODY else deny.principal
+    who = "" if deny.principal == rule.principal else f" (denied to {whom})"
     where = "" if deny.host in ("*", rule.host) else f" from {deny.host}"
     return f"must not {doing}{where}{who}"
 

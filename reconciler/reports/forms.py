@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from reconciler.core.estate import Live
 from reconciler.core.model import Body, Code
+from reconciler.reports.paint import Paint, plain
 
 NAMES = ("text", "json", "markdown", "sarif", "junit", "html")
 # A CI uploads these whatever happened: where the spec is wrong they tell its problems in place of a plan.
@@ -23,11 +24,6 @@ UPLOADED = frozenset({"sarif", "junit"})
 ESTATE = frozenset({"html"})
 
 PLAN, RESULT, DRIFT, VALIDATION = "plan", "result", "drift", "validation"
-
-
-def plain(_style: str, text: str) -> str:
-    """No colour, and no shouting: for forms that do not use it."""
-    return text
 
 
 def same(text: str) -> str:
@@ -53,7 +49,7 @@ class About:
     codes: Mapping[str, Code] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     root: str = "."
-    paint: Callable[[str, str], str] = plain
+    paint: Paint = plain
     width: int | None = None
     verbose: bool = False
     mask: Callable[[str], str] = same

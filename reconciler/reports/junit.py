@@ -95,16 +95,17 @@ def result(found: Result, about: About) -> str:
     by_cluster: dict[str, list[Case]] = {cluster.name: [] for cluster in found.plan.clusters}
     actions = {change.key: change.action for change in found.plan.changes}
     for outcome in found.outcomes:
-        by_cluster[outcome.key.cluster].append(_outcome(outcome, str(actions[outcome.key])))
+        case = _outcome(outcome, str(actions[outcome.key]), refused=found.refused)
+        by_cluster[outcome.key.cluster].append(case)
     for name, why in found.failures:
         by_cluster.setdefault(name, []).append(Case(name, "cluster", ERROR, "failed", why))
     suites = [Suite(name, cases) for name, cases in by_cluster.items()]
     return _xml("kstate apply", suites, "", about)
 
 
-def _outcome(outcome: Outcome, action: str) -> Case:
+def _outcome(outcome: Outcome, action: str, *, refused: bool) -> Case:
     name = f"{action} {words.title(outcome.key)}"
-    tag = TAG_OF.get(outcome.status, "")
+    tag = FAILURE if refused else TAG_OF.get(outcome.status, "")
     kind = str(outcome.status) if tag else ""
     return Case(_group(outcome.key), name, tag, kind, outcome.words if tag else "")
 

@@ -203,7 +203,7 @@ def _seen(seen: Seen, findings: list[Finding], room: int) -> Iterator[str]:
     share = f"{seen.managed:,} managed, {seen.coverage:g} % of what it owns"
     yield from (f"**cluster {escape(seen.name)}**: {share}", "")
     if seen.trouble:
-        yield from (f"> {escape(seen.trouble)}", "")
+        yield from (f"> note: {escape(seen.trouble)}", "")
     rows = [
         f"| {escape(words.thing(f.key))} | {escape(words.drifted(f))} | {escape(f.note)} "
         f"| {escape(', '.join(f.sources))} |"

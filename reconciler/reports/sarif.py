@@ -213,7 +213,8 @@ def _invocation(failures: Mapping[str, str], left_out: int) -> dict[str, Any]:
 
 def _notices(failures: Mapping[str, str], left_out: int) -> Iterator[dict[str, Any]]:
     for name, why in sorted(failures.items()):
-        yield {"level": "error", "message": {"text": words.visible(f"cluster {name}: {why}")}}
+        said = _literal(words.visible(f"cluster {name}: {why}"))
+        yield {"level": "error", "message": {"text": said}}
     if left_out:
         more = f"{left_out:,} further results have no room here; the other forms have them all"
         yield {"level": "warning", "message": {"text": more}}
