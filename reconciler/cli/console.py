@@ -102,20 +102,20 @@ def json_text(found: object, *, indent: int | None = None, sort_keys: bool = Fal
 
     from reconciler.secrets.references import any_known
 
-    masked = _masked(found) if any_known() else found
-    text = json.dumps(masked, indent=indent, sort_keys=sort_keys)
+    shown = masked(found) if any_known() else found
+    text = json.dumps(shown, indent=indent, sort_keys=sort_keys)
     # A `#` stands in strings only; `##[...]` is an order to a CI wherever it stands.
     return text.replace("##", "\\u0023#")
 
 
-def _masked(found: object) -> object:
+def masked(found: object) -> object:
     """Before the escapes of JSON come between a text and the secret in it."""
     from reconciler.secrets.references import redact
 
     if isinstance(found, dict):
-        return {redact(str(name)): _masked(inner) for name, inner in found.items()}
+        return {redact(str(name)): masked(inner) for name, inner in found.items()}
     if isinstance(found, (list, tuple)):
-        return [_masked(inner) for inner in found]
+        return [masked(inner) for inner in found]
     return redact(found) if isinstance(found, str) else found
 
 

@@ -65,7 +65,9 @@ def plan(found: Plan, about: About) -> dict[str, Any]:
         )
         for risk, key, sources in pairs
     )
-    return _log(told, about)
+    log = _log(told, about)
+    log["runs"][0]["properties"] = {"digest": found.digest}
+    return log
 
 
 def _said(risk: Risk, what: str, key: Any) -> str:

@@ -19,6 +19,7 @@ from reconciler.core.model import Change, Edit, Key, Owner, Risk
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, from_json, render, sha256, to_json
 from reconciler.engine import applying
 from reconciler.errors import KstateError, Stale, Unreachable
+from reconciler.reports.forms import NAMES
 
 T = ("2026-11-23T10:00:00Z", "2999-11-24T10:00:00Z", "0.1.0")
 KEY = Key("live", "topic", "orders")
@@ -99,14 +100,14 @@ def test_anything_anywhere_is_shown_or_refused(
                 plan = read_plan(str(file))
             except Stale:
                 continue
-            for form in ("text", "json", "markdown"):
+            for form in NAMES:
                 show_plan(plan, form)
             with pytest.raises(KstateError):
                 applying.apply(plan, options())
     assert "\x1b" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+@pytest.mark.parametrize("form", NAMES)
 def test_the_plan_itself_is_shown(
     form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -262,6 +262,8 @@
     }
     more.hidden = rest.length === 0;
     more.textContent = `Show more (${count(rest.length)} left)`;
+    // Seen anew, it is looked at anew: a button that never left the screen would not be told of again.
+    if (watcher) { watcher.unobserve(more); watcher.observe(more); }
   };
   const explain = {
     changes: "",
