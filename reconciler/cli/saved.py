@@ -80,6 +80,7 @@ def _adds_up(plan: Plan) -> bool:
         and len({*changed}) == len(changed)
         and all(key.cluster in clusters and key.kind in load() for key in keys)
         and all(isinstance(cluster.spec.get("platform"), str) for cluster in plan.clusters)
+        and plan.owners.keys() <= {*changed}
         and all(_shown_as_done(change) for change in plan.changes)
     )
 
