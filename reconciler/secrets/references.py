@@ -78,7 +78,7 @@ def remember(value: str) -> None:
 
 def any_known() -> bool:
     """Whether there is anything to mask."""
-    return bool(_seen)
+    return bool(_seen.forms())
 
 
 def redact(text: str) -> str:

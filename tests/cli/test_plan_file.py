@@ -124,7 +124,7 @@ def test_half_a_pair_of_utf_16_is_saved_read_back_and_shown(
     """A server may tell one in its JSON, in a name or in a value; no file in UTF-8 can hold it."""
     schema = {"schema": {"doc": "a \ud83d b", "\udc00": '\\ud800 is "\ud800"'}}
     change = Change(Key("live", "schema", "odd-\udfff"), None, schema)
-    plan = replace(PLAN, waves=((change,),), unmanaged=("live/schema/\ud800",))
+    plan = replace(PLAN, waves=((change,),), unmanaged=("live/schema/\ud800",), owners={})
     file = tmp_path / "plan.json"
     file.write_bytes(render(plan))
     assert read_plan(str(file)) == plan

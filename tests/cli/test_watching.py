@@ -24,6 +24,7 @@ from reconciler.cli.watching import SELDOM, Board, Events, Log, say
 from reconciler.core.events import Event, Step, to_json
 from reconciler.core.model import Key, Outcome, Status
 from reconciler.reports.words import columns
+from reconciler.secrets import references
 from tests.cli.test_streams import KSTATE, ON_A_TERMINAL
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "event.v1.json"
@@ -277,7 +278,8 @@ def test_a_reader_that_goes_away_is_told_of_once_and_changes_nothing(
 
 
 def test_a_secret_is_in_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.secrets.references._seen", {'can"ary'})
+    monkeypatch.setattr(references, "_seen", references._Seen())
+    references.remember('can"ary')
     shown = io.StringIO()
     Events(shown, "x").write(to_json(Event(Step.NOTE, words='it is can"ary')))
     assert "ary" not in shown.getvalue()
