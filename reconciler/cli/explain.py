@@ -22,7 +22,6 @@ def explain(
 ) -> None:
     """Say what a risk code means and what to do about it."""
     from difflib import get_close_matches
-    from os.path import commonprefix
 
     from reconciler.cli.console import out
     from reconciler.errors import BadUsage
@@ -35,7 +34,7 @@ def explain(
     if found is None:
         # Of several that are as close, the one that begins alike: the first digits say what a code is about.
         alike = get_close_matches(code.upper(), known, 3)
-        near = sorted(alike, key=lambda other: -len(commonprefix([other, code.upper()])))
+        near = sorted(alike, key=lambda other: not other.startswith(code.upper()[:4]))
         raise BadUsage(
             f"{code} is not a code" + (f"; did you mean {near[0]}?" if near else ""),
             hint="`kstate explain` lists them all.",

@@ -105,6 +105,7 @@ CODES = (
         "Only by hand on a cluster link",
         "Promote, failover, reverse, truncate-and-restore and a new beginning are one-way: they end where a copy and"
         " its original part, and no difference between a document and a cluster can say that this is meant. kstate"
-        " never does them. Do it with `confluent kafka mirror ...` or the console, and let the document say what is so then.",
+        " never does them. Do it with `confluent kafka mirror ...` or the console, and let the document say what is so"
+        " then.",
     ),
 )

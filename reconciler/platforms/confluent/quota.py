@@ -40,12 +40,20 @@ from reconciler.platforms.confluent.outcomes import outcome
 from reconciler.platforms.confluent.principals import People, called
 from reconciler.platforms.confluent.settings import CLIENT_QUOTAS, Settings
 
+SHARED = "shared_with"
 RATES = {"producer_byte_rate": "ingress_byte_rate", "consumer_byte_rate": "egress_byte_rate"}
 
 
 def resources(document: Document, platform: Platform) -> Iterator[Resource]:
-    """One entity, as everywhere."""
-    yield from noted(document, KIND.resources(document, platform))
+    """One entity, as everywhere, in a client quota of its own."""
+    found = KIND.resources(document, platform)
+    alone: Body = {SHARED: []}
+    yield from noted(document, (replace(r, settings={**r.settings, **alone}) for r in found))
+
+
+def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+    """Of what several principals share no document could speak."""
+    yield from KIND.documents([resource for resource in live if not resource.settings[SHARED]])
 
 
 def placed(document: Document, place: Place) -> Document:
@@ -88,11 +96,16 @@ def whole_rule(change: Change, _world: World) -> Iterator[Risk]:
 
 def steps(change: Change) -> list[str]:
     """A client quota that others share is left to them."""
-    others = cast("Sequence[str]", change.expects.get("shared_with") or ())
+    others = _shared(change)
     if not others:
         return []
-    out = f"take it out of the client quota {change.expects.get('id')}, which {', '.join(others)} keep"
+    out = f"take it out of the client quota that {', '.join(others)} keep"
     return [out] if change.after is None else [out, "make a client quota of its own"]
+
+
+def _shared(change: Change) -> list[str]:
+    """With whom a client quota is shared, as the plan saw it."""
+    return [str(other) for other in cast("Sequence[str]", (change.before or {}).get(SHARED) or ())]
 
 
 class ClientQuotas:
@@ -108,7 +121,9 @@ class ClientQuotas:
             for principal in quota.principals:
                 name = _name(people, principal, scope.names or frozenset())
                 if scope.names is None or name in scope.names:
-                    yield Resource(name, {"limits": _limits(quota)}, _facts(quota, principal))
+                    yield Resource(
+                        name, {"limits": _limits(quota), SHARED: _others(quota, principal)}
+                    )
                 elif scope.others:
                     yield Resource(name, {})
 
@@ -157,9 +172,8 @@ def _limits(quota: ClientQuota) -> Body:
     return {"producer_byte_rate": quota.ingress, "consumer_byte_rate": quota.egress}
 
 
-def _facts(quota: ClientQuota, principal: str) -> Body:
-    others = sorted(other for other in quota.principals if other != principal)
-    return {"id": quota.id, "shared_with": others} if others else {"id": quota.id}
+def _others(quota: ClientQuota, principal: str) -> list[str]:
+    return sorted(other for other in quota.principals if other != principal)
 
 
 def _requests(
@@ -171,7 +185,9 @@ def _requests(
             return
         raise Failed(f"no service account is called {_user(change.key.name)}")
     quota = there.get(principal)
-    others = [p for p in quota.principals if p != principal] if quota else []
+    others = _others(quota, principal) if quota else []
+    if quota and others != _shared(change):
+        raise Failed(f"the client quota {quota.id} is shared otherwise by now; make a new plan")
     if quota and others:
         yield cloud.change_quota(quota.id, None, others)
     if change.after is None:
@@ -206,7 +222,7 @@ QUOTA: Kind = replace(
     placed=placed,
     nearby=nearby,
     drivers=(ClientQuotas(),),
-    facts=True,
+    documents=documents,
     steps=steps,
     rules=(*KIND.rules, each(whole_rule), KnownRule(_principal)),
     rights={},
