@@ -21,11 +21,17 @@ DEFAULTS = {
     "cleanup.policy": "delete",
     "compression.type": "producer",
     "delete.retention.ms": "86400000",
+    "max.compaction.lag.ms": "9223372036854775807",
     "max.message.bytes": "2097164",
+    "message.timestamp.after.max.ms": "9223372036854775807",
+    "message.timestamp.before.max.ms": "9223372036854775807",
+    "message.timestamp.type": "CreateTime",
+    "min.compaction.lag.ms": "0",
     "min.insync.replicas": "2",
     "retention.bytes": "-1",
     "retention.ms": "604800000",
     "segment.bytes": "104857600",
+    "segment.ms": "604800000",
     "confluent.value.schema.validation": "false",
 }
 EDITABLE = DEFAULTS.keys() - {"compression.type"}
