@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +11,13 @@ from reconciler.platforms.confluent.acl import acl_kind
 from reconciler.platforms.confluent.link import LINK, no_links
 from reconciler.platforms.confluent.login import BY_KAFKA, login
 from reconciler.platforms.confluent.quota import QUOTA, no_quotas
-from reconciler.platforms.confluent.settings import TRANSACTIONS, TYPES, Settings, check
+from reconciler.platforms.confluent.settings import (
+    LINK_TARGETS,
+    TRANSACTIONS,
+    TYPES,
+    Settings,
+    check,
+)
 from reconciler.platforms.confluent.topic import topic_kind
 
 WIRES = frozenset(BY_KAFKA)
@@ -27,19 +32,20 @@ def fitted(spec: Body) -> Platform:
 
 @cache
 def _fitted(settings: Settings) -> Platform:
-    kinds: Mapping[str, Kind] = {
+    kinds: dict[str, Kind] = {
         "topic": topic_kind(settings),
         "acl": acl_kind(settings),
         "user": USER,
         "quota": QUOTA,
-        "mirror": LINK,
     }
-    reasons = {
-        "user": no_users(settings),
-        "quota": no_quotas(settings),
-        "mirror": no_links(settings),
-    }
+    reasons = {"user": no_users(settings), "quota": no_quotas(settings)}
     reasons["connector"] = "" if settings.connect else MANAGED
+    no_link = no_links(settings)
+    if not no_link:
+        kinds["mirror"] = LINK
+    elif settings.by_rest or settings.type in LINK_TARGETS:
+        reasons["mirror"] = no_link
+    # Where no link leads MirrorMaker 2 still does, on workers of one's own.
     wires = WIRES - (NO_BROKER if settings.by_rest else set())
     if settings.type not in TRANSACTIONS:
         wires -= {"ledger"}
@@ -89,6 +95,6 @@ PLATFORM = Platform(
     fitted=fitted,
     tiers={
         **{type_: _form(type_, "kafka") for type_ in TYPES},
-        "dedicated, via REST v3": _form("dedicated", "rest"),
+        "dedicated via rest": _form("dedicated", "rest"),
     },
 )

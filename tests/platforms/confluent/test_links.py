@@ -3,68 +3,64 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.fakes.confluent_rest import Topic, bad
-from tests.fakes.server import Fault
+from tests.fakes.confluent_rest import Cluster, Topic, bad
+from tests.fakes.server import Fault, Reply, Service, serving
 from tests.platforms.confluent.conftest import Estate, document
 
 LOGIN = {
+    "bootstrap.servers": "pkc-eu.confluent.cloud:9092",
     "security.protocol": "SASL_SSL",
     "sasl.mechanism": "PLAIN",
     "sasl.jaas.config": {"env": "LINK_JAAS"},
 }
-EU = {
-    "platform": "apache",
-    "bootstrap": ["127.0.0.1:9"],
-    "id": "lkc-eu",
-}
+TOPICS = ("orders.placed", "orders.paid", "payments", "other")
 
 
 def mirror(*topics: str, name: str = "eu-to-us", ensure: str = "", **spec: Any) -> dict[str, Any]:
-    whole = {
-        "source": "eu",
-        "topics": list(topics) or [r"orders\.placed"],
-        "security": {"source": LOGIN},
-        **spec,
-    }
-    return document(
-        "Mirror", name, whole, clusters=["cc"], **({"ensure": ensure} if ensure else {})
-    )
+    listed = list(topics) or [r"orders\.placed"]
+    whole = {"source": "eu", "topics": listed, "security": {"source": LOGIN}, **spec}
+    asked = {"ensure": ensure} if ensure else {}
+    return document("Mirror", name, whole, clusters=["cc"], **asked)
 
 
 @pytest.fixture
-def linked(estate: Estate) -> Estate:
-    """With a source that nothing listens at: a link is made of what is said of it."""
-    estate.kafka.sources["lkc-eu"] = {"orders.placed", "orders.paid", "payments", "other"}
-    estate.cluster({"kind": "Cluster", "metadata": {"name": "eu"}, "spec": EU})
+def source(estate: Estate) -> Iterator[Service]:
+    """Another cluster of the organization, which the first can reach."""
+    eu = Cluster("lkc-eu", organization=estate.organization)
+    eu.topics = {name: Topic(6) for name in TOPICS}
+    estate.organization.clusters["lkc-eu"] = "Basic"
+    estate.kafka.sources["lkc-eu"] = set(TOPICS)
+    with serving(eu.service()) as service:
+        yield service
+        assert service.violations == []
+
+
+def other(estate: Estate, source: Service) -> dict[str, Any]:
+    member = estate.member(cluster="lkc-eu", type="basic", rest={"url": source.url})
+    spec = {"platform": "confluent", "confluent": member}
+    return {"kind": "Cluster", "metadata": {"name": "eu"}, "spec": spec}
+
+
+@pytest.fixture
+def linked(estate: Estate, source: Service) -> Estate:
+    estate.cluster(other(estate, source))
     return estate
 
 
-def narrowed(estate: Estate) -> None:
-    """Only the target is looked at: the source's brokers are not there."""
-    plan, run = estate.spec.plan, estate.spec.run
-    estate.spec.plan = lambda *more: plan("-c", "cc", "--timeout", "1s", *more)  # type: ignore[method-assign]
-    estate.spec.run = lambda verb, *more: run(verb, *more)  # type: ignore[method-assign]
-    apply = estate.spec.apply
-    estate.spec.apply = lambda *more: apply("-c", "cc", "--timeout", "1s", *more)  # type: ignore[method-assign]
-
-
-@pytest.fixture(autouse=True)
-def _narrowed(linked: Estate) -> None:
-    narrowed(linked)
-
-
 def test_made_and_changed(linked: Estate) -> None:
-    found = linked.codes(mirror())
-    assert found == {"KS162"}
+    linked.spec.write(mirror())
+    found = linked.spec.plan()
+    assert "matches 1 topic of eu now: orders.placed" in found.out, found.out
     linked.converges(mirror(groups=["app-.*"]))
     link = linked.kafka.links["eu-to-us"]
     assert link.source == "lkc-eu"
     assert link.config["sasl.jaas.config"].endswith('password="link-secret";')
-    assert link.config["bootstrap.servers"] == "127.0.0.1:9"
+    assert link.config["bootstrap.servers"] == "pkc-eu.confluent.cloud:9092"
     assert link.config["consumer.offset.sync.enable"] == "true"
     assert json.loads(link.config["consumer.offset.group.filters"]) == {
         "groupFilters": [{"name": "app-", "patternType": "PREFIXED", "filterType": "INCLUDE"}]
@@ -129,7 +125,7 @@ def test_what_was_promoted_is_told_and_never_turned_back(linked: Estate) -> None
     assert found.code == 3
     assert "KS992" in found.out
     assert "orders.placed is STOPPED: it was promoted or failed over" in found.out
-    told = linked.spec.run("drift", str(linked.spec.folder), "-c", "cc", "--timeout", "1s")
+    told = linked.spec.run("drift", str(linked.spec.folder))
     assert "STOPPED, promoted or failed over" in told.out
     linked.spec.write(mirror(r"orders\.paid"))
     assert linked.spec.plan().code == 0
@@ -196,11 +192,11 @@ def test_seen_late_and_refused_half_way(linked: Estate) -> None:
 
 def test_a_failed_link_shows_in_drift(linked: Estate) -> None:
     linked.converges(mirror())
-    told = linked.spec.run("drift", str(linked.spec.folder), "-c", "cc", "--timeout", "1s")
+    told = linked.spec.run("drift", str(linked.spec.folder))
     assert "topics mirrored: 1, none behind" in told.out, told.out
     linked.kafka.links["eu-to-us"].state = "FAILED"
     linked.kafka.links["eu-to-us"].error = "The API key was deleted"
-    told = linked.spec.run("drift", str(linked.spec.folder), "-c", "cc", "--timeout", "1s")
+    told = linked.spec.run("drift", str(linked.spec.folder))
     assert told.code == 2
     assert "the link is FAILED: The API key was deleted" in told.out
 
@@ -232,7 +228,29 @@ def test_what_a_link_has_no_word_for(linked: Estate, spec: dict[str, Any], words
 
 
 @pytest.mark.parametrize("type_", ["basic", "standard", "freight"])
-def test_types_that_no_link_fills(linked: Estate, type_: str) -> None:
-    linked.cluster({"kind": "Cluster", "metadata": {"name": "eu"}, "spec": EU}, type=type_)
+def test_types_that_no_link_fills(linked: Estate, source: Service, type_: str) -> None:
+    linked.cluster(other(linked, source), type=type_)
     told = linked.refusals(mirror())
     assert "a cluster link fills Dedicated and Enterprise clusters only" in told
+
+
+def test_a_source_that_cannot_be_read_is_told(linked: Estate, source: Service) -> None:
+    source.login = lambda _call: Reply(
+        401, {"error_code": 40101, "message": "Authentication failed"}
+    )
+    linked.spec.write(mirror())
+    assert (
+        "eu cannot be read, so nobody knows which of its topics match"
+        in linked.spec.plan("-c", "cc").out
+    )
+
+
+def test_where_no_link_leads_mirror_maker_does(linked: Estate, source: Service) -> None:
+    """On a Standard cluster that is reached by Kafka a Mirror is three connectors, as everywhere."""
+    workers = {
+        "connect": [{"name": "main", "url": "http://127.0.0.1:9"}],
+        "bootstrap": ["127.0.0.1:9"],
+    }
+    linked.cluster(other(linked, source), type="standard", via=None, more=workers)
+    linked.spec.write(mirror())
+    assert "the key `connect` is missing: which workers copy?" in linked.spec.plan().err
