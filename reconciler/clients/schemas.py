@@ -177,12 +177,20 @@ def referrers(registry: Http, subject: str) -> set[str]:
     for number in numbers:
         path = ("subjects", subject, "versions", str(number), "referencedby")
         ids = _fine(registry, registry.send("GET", *path), "GET /" + "/".join(path)).body
-        found.update(name for one in ids for name in _users(registry, one))
+        found.update(name for one in ids for name in _users(registry, one, context(subject)))
     return found - {subject}
 
 
-def _users(registry: Http, schema_id: int) -> Iterator[str]:
-    answer = registry.send("GET", "schemas", "ids", str(schema_id), "versions")
+def context(subject: str) -> str:
+    """`:.eu:` of `:.eu:orders-value`; empty for what is in no context of its own (Confluent's schema contexts)."""
+    name, colon, _ = subject.removeprefix(":.").partition(":")
+    return f":.{name}:" if subject.startswith(":.") and colon else ""
+
+
+def _users(registry: Http, schema_id: int, within: str) -> Iterator[str]:
+    """Every context has ids of its own, so it has to be named where there is one."""
+    query = (("subject", within),) if within else ()
+    answer = registry.send("GET", "schemas", "ids", str(schema_id), "versions", query=query)
     if answer.ok:
         yield from (str(entry["subject"]) for entry in answer.body)
 
