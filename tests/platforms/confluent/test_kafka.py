@@ -169,4 +169,14 @@ def _provider(tokens: list[str]) -> Service:
         tokens.append(".".join([*sealed, "c2ln"]))
         return Reply(200, {"access_token": tokens[-1], "token_type": "Bearer", "expires_in": 600})
 
-    return Service("an identity provider", (Route("POST", "/token", token),))
+    return Service(
+        "an identity provider",
+        (
+            Route(
+                "POST",
+                "/token",
+                token,
+                document="https://www.rfc-editor.org/rfc/rfc6749#section-4.4",
+            ),
+        ),
+    )
