@@ -79,7 +79,7 @@ def wide_rule(change: Change, _world: World) -> Iterator[Risk]:
 
 def acl_kind(settings: Settings) -> Kind:
     """Acls as a cluster with these settings has them."""
-    by_rest = settings.by_rest or (settings.tokens and settings.rest)
+    by_rest = settings.by_rest or (settings.oidc and settings.rest)
     return _kind(by_rest, settings.cloud, settings.no_roles)
 
 

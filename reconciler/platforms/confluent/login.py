@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
@@ -9,9 +12,11 @@ from typing import cast
 from reconciler.clients import http
 from reconciler.clients.confluent_cloud import Cloud
 from reconciler.clients.confluent_rest import Rest
+from reconciler.clients.kafka import Token
 from reconciler.clients.kafka import login as kafka_login
+from reconciler.clients.lean import Bearer
 from reconciler.core.model import Body, Session, Target
-from reconciler.errors import Failed, Stale
+from reconciler.errors import Failed, LoginFailed, Stale
 from reconciler.platforms.confluent.settings import CONTROL_PLANE, TRANSACTIONS, Settings, member
 from reconciler.platforms.properties import bootstrap, properties
 from reconciler.platforms.session import (
@@ -24,6 +29,8 @@ from reconciler.platforms.session import (
 )
 from reconciler.secrets.references import resolve
 
+# Seconds that a token is taken to be good for which does not say so itself.
+UNKNOWN_LIFETIME = 300.0
 REST = "confluent-rest"
 CLOUD = "confluent-cloud"
 FREIGHT = "a Freight cluster has no transactions"
@@ -53,7 +60,8 @@ def login(target: Target) -> Session:
 
 
 def _kafka_session(target: Target) -> WireSession:
-    kafka = kafka_login(target.name, bootstrap(target), kafka_properties(target), target.timeout)
+    where = (target.name, bootstrap(target), kafka_properties(target), target.timeout)
+    kafka = kafka_login(*where, _token(target))
     openers = dict(BY_KAFKA)
     if Settings.of(target.spec).type not in TRANSACTIONS:
         openers["ledger"] = lambda _kafka, target: _no_ledger(target.name, FREIGHT)
@@ -102,14 +110,11 @@ def kafka_properties(target: Target) -> dict[str, str]:
     An identity pool goes along as SASL extensions (docs.confluent.io/cloud, "Configure clients for OAuth/OIDC").
     """
     given, own = properties(target), member(target.spec)
-    if pool := own.get("identity_pool"):
-        return {
-            "security.protocol": "SASL_SSL",
-            "sasl.mechanism": "OAUTHBEARER",
-            "sasl.oauthbearer.method": "oidc",
-            "sasl.oauthbearer.extensions": f"logicalCluster={own['cluster']},identityPoolId={pool}",
-            **given,
-        }
+    if "identity_pool" in own:
+        told = ",".join(f"{name}={value}" for name, value in _extensions(own).items())
+        oidc = {"sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.extensions": told}
+        bearer = {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER"}
+        return {**bearer, **({} if "token" in own else oidc), **given}
     keyed = {}
     if (
         "key" in own
@@ -122,6 +127,35 @@ def kafka_properties(target: Target) -> dict[str, str]:
             "sasl.password": secret(target),
         }
     return {"security.protocol": "SASL_SSL", **keyed, **given}
+
+
+def _extensions(own: Body) -> dict[str, str]:
+    return {"logicalCluster": str(own["cluster"]), "identityPoolId": str(own["identity_pool"])}
+
+
+def _token(target: Target) -> Token | None:
+    """A token that is given, read anew each time; None where librdkafka gets its own, or a key is the login."""
+    own = member(target.spec)
+    if "token" not in own:
+        return None
+
+    def token() -> Bearer:
+        text = resolve(str(own["token"]), target.root)
+        return Bearer(text, _end(text), _extensions(own))
+
+    if token().end <= time.time():
+        told = f"cluster {target.name}: `confluent.token` has expired"
+        raise LoginFailed(told, hint="The job that gives it has to give another.")
+    return token
+
+
+def _end(text: str) -> float:
+    """When a JWT ends, in seconds since the epoch; of what is no JWT the broker is the judge."""
+    try:
+        payload = text.split(".")[1]
+        return float(json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return time.time() + UNKNOWN_LIFETIME
 
 
 def key(target: Target) -> str:

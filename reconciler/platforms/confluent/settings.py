@@ -23,14 +23,17 @@ OAUTH = frozenset(TYPES) - {"basic"}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the kinds have to know of a cluster; hashable, so that equal clusters share their kinds."""
+    """What the kinds have to know of a cluster; hashable, so that equal clusters share their kinds.
+
+    `oidc`: librdkafka gets its tokens itself, so that no other client has them.
+    """
 
     type: str = "standard"
     via: str = "kafka"
     rest: bool = False
     cloud: bool = False
     organization: bool = False
-    tokens: bool = False
+    oidc: bool = False
     connect: bool = False
     partitions: int | None = None
 
@@ -44,7 +47,7 @@ class Settings:
             rest="rest" in own,
             cloud="cloud" in own and "environment" in own,
             organization="organization" in own,
-            tokens=by_token(spec),
+            oidc=by_token(spec) and "token" not in own,
             connect="connect" in spec,
             partitions=cast("int | None", own.get("partitions")),
         )
@@ -92,6 +95,8 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
         yield from _by_kafka(spec, own, here)
     if "cloud" in own and "environment" not in own:
         yield here, "`cloud` needs `environment`: the control plane asks for it"
+    if "token" in own and "identity_pool" not in own:
+        yield here, "`token` needs `identity_pool`: Confluent Cloud takes a token as that of a pool"
     if by_token(spec) and own.get("type") not in OAUTH:
         yield here, "a Basic cluster takes no tokens (OAuth): log in by `key` and `secret`"
 

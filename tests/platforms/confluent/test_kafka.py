@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,23 +153,45 @@ def test_tokens_of_an_identity_pool_and_acls_by_rest(
         assert provider.violations == []
 
 
+def test_a_token_that_a_job_is_given_and_nothing_that_lasts(
+    estate: Estate, front: Front, prefix: str, tmp_path: Path
+) -> None:
+    """As in CI: the job's own token in a file, no key at all; ACLs by the same token."""
+    found: Any = front.endpoint  # type: ignore[attr-defined]
+    found.pools.add("pool-Xy1")
+    found.tokens.append(_jwt(600))
+    (tmp_path / "token").write_text(found.tokens[-1])
+    own = {
+        "identity_pool": "pool-Xy1",
+        "token": "file:token",
+        "rest": None,
+        "key": None,
+        "secret": None,
+    }
+    by_kafka(estate, front, **own)
+    account = estate.organization.account("app")
+    grants = [{"role": "producer", "topics": [f"{prefix}orders"]}]
+    mine = acl("app", f"User:{account}", grants=grants)
+    estate.converges(topic(f"{prefix}orders"), mine)
+    estate.converges({**mine, "metadata": {"name": "app", "ensure": "absent"}}, approve=("KS221",))
+    (tmp_path / "token").write_text(_jwt(-5))
+    expired = estate.spec.plan()
+    assert (expired.code, "`confluent.token` has expired" in expired.err) == (1, True), expired.err
+
+
+def _jwt(seconds: int) -> str:
+    now = int(time.time())
+    parts = [{"alg": "none"}, {"sub": "kstate", "iat": now, "exp": now + seconds}]
+    sealed = [base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=").decode() for p in parts]
+    return ".".join([*sealed, "c2ln"])
+
+
 def _provider(tokens: list[str]) -> Service:
     """An identity provider's token endpoint (RFC 6749, client credentials)."""
 
     def token(call: Call) -> Reply:
-        import base64
-        import json
-        import time
-
         assert b"grant_type=client_credentials" in call.data
-        parts = [
-            {"alg": "none"},
-            {"sub": "kstate", "iat": int(time.time()), "exp": int(time.time()) + 600},
-        ]
-        sealed = [
-            base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=").decode() for p in parts
-        ]
-        tokens.append(".".join([*sealed, "c2ln"]))
+        tokens.append(_jwt(600))
         return Reply(200, {"access_token": tokens[-1], "token_type": "Bearer", "expires_in": 600})
 
     return Service(
