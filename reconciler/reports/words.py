@@ -61,8 +61,11 @@ def _spoken(name: str, found: Json) -> str:
 
 
 def title(key: Key) -> str:
-    """A key's name as people say it; a binding as a sentence."""
+    """A key's name as people say it; a binding, of an operation or of a role, as a sentence."""
     parts = [unquote(part) for part in key.name.split("|")]
+    if key.kind == "acl" and len(parts) == 5:
+        principal, role, resource, name, pattern = map(visible, parts)
+        return f"{principal} is {role} of {resource} {name}{'*' * (pattern == 'prefixed')}"
     if key.kind != "acl" or len(parts) != 7:
         return visible(key.name)
     principal, resource, name, pattern, operation, permission, host = map(visible, parts)

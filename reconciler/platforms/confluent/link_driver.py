@@ -23,7 +23,13 @@ from reconciler.core.model import (
     Session,
 )
 from reconciler.errors import BadUsage
-from reconciler.platforms.confluent.link_topics import canonical, original
+from reconciler.platforms.confluent.link_topics import (
+    PREFIX,
+    TOPIC_FILTERS,
+    canonical,
+    carried,
+    original,
+)
 from reconciler.platforms.confluent.login import REST
 from reconciler.platforms.confluent.outcomes import opinion, outcome
 
@@ -31,6 +37,19 @@ from reconciler.platforms.confluent.outcomes import opinion, outcome
 STOPPED = "STOPPED"
 MIRRORED, ENDED = "mirrored", "stopped"
 LINK_PAUSED = "link paused"
+# What a document decides of a link; a server tells all other settings too, as if they had been set.
+DECIDED = (
+    "acl.sync.enable",
+    "auto.create.mirror.topics.enable",
+    TOPIC_FILTERS,
+    PREFIX,
+    "connection.mode",
+    "consumer.offset.group.filters",
+    "consumer.offset.sync.enable",
+    "consumer.offset.sync.ms",
+    "link.mode",
+    "topic.config.sync.ms",
+)
 # A link that was made can take a while until mirror topics can be made on it.
 PATIENCE = 30.0
 
@@ -71,14 +90,17 @@ def rest_of(session: Session) -> Rest:
 
 def _resource(rest: Rest, link: Mapping[str, Any], wanted: Body) -> Resource:
     name = str(link["link_name"])
-    configs = {key: canonical(key, value) for key, value in sorted(rest.link_configs(name).items())}
+    told = rest.link_configs(name)
+    configs = {key: canonical(key, told[key]) for key in DECIDED if told.get(key)}
     mirrors = {str(m["mirror_topic_name"]): str(m["mirror_status"]) for m in rest.mirrors(name)}
     asked = cast("Mapping[str, Json]", wanted.get("topics") or {})
+    # What the link makes by itself is its own; what was promoted is an ordinary topic. Both are of interest only where
+    # a document asks for them by name.
+    own = set(carried({"configs": configs}, mirrors))
     topics = {
         topic: ENDED if status == STOPPED else MIRRORED
         for topic, status in sorted(mirrors.items())
-        # What was promoted is an ordinary topic, and of interest only where it is still asked for as a copy.
-        if status != STOPPED or asked.get(topic) is not None
+        if asked.get(topic) is not None or (status != STOPPED and topic not in own)
     }
     settings: Body = {
         "source": str(link.get("source_cluster_id") or link.get("remote_cluster_id") or ""),

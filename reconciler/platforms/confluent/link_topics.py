@@ -53,15 +53,13 @@ def filters(what: str, included: Sequence[Pattern], excluded: Sequence[Pattern] 
 
 def canonical(name: str, value: str) -> str:
     """A link's setting in the form in which it is compared: the order of filters and blanks have no meaning."""
-    if not name.endswith(".filters") or not value:
-        return value
-    try:
-        found = json.loads(value)
-        ((member, entries),) = found.items()
-        wanted = [{k: str(e[k]) for k in ("name", "patternType", "filterType")} for e in entries]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return value
-    return _text(member, wanted)
+    wanted = _entries(value) if name.endswith(".filters") and value else []
+    return _text(f"{_of(name)}Filters", wanted) if wanted else value
+
+
+def _of(name: str) -> str:
+    """What the filters of a setting are of."""
+    return "group" if "group" in name else "topic"
 
 
 def _text(member: str, entries: Iterable[Mapping[str, str]]) -> str:
@@ -97,13 +95,22 @@ def _auto(settings: Body) -> tuple[list[Pattern], list[Pattern]]:
     config = cast("Mapping[str, str]", settings.get("configs") or {})
     if config.get("auto.create.mirror.topics.enable") != "true":
         return [], []
-    entries = json.loads(config.get(TOPIC_FILTERS) or '{"topicFilters":[]}')["topicFilters"]
     sides: dict[str, list[Pattern]] = {"INCLUDE": [], "EXCLUDE": []}
-    for entry in entries:
+    for entry in _entries(canonical(TOPIC_FILTERS, config.get(TOPIC_FILTERS) or "")):
         everything = entry["name"] == "*" and entry["patternType"] == "LITERAL"
         prefixed = everything or entry["patternType"] == "PREFIXED"
-        sides[entry["filterType"]].append(Pattern("" if everything else entry["name"], prefixed))
+        pattern = Pattern("" if everything else entry["name"], prefixed)
+        sides.setdefault(entry["filterType"], []).append(pattern)
     return sides["INCLUDE"], sides["EXCLUDE"]
+
+
+def _entries(text: str) -> list[dict[str, str]]:
+    """The filters of a text; none of what somebody set that is not of their form."""
+    try:
+        ((_, entries),) = json.loads(text).items()
+        return [{k: str(e[k]) for k in ("name", "patternType", "filterType")} for e in entries]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def prefix(settings: Body) -> str:

@@ -47,13 +47,13 @@ RATES = {"producer_byte_rate": "ingress_byte_rate", "consumer_byte_rate": "egres
 def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     """One entity, as everywhere, in a client quota of its own."""
     found = KIND.resources(document, platform)
-    alone: Body = {SHARED: []}
+    alone: Body = {SHARED: None}
     yield from noted(document, (replace(r, settings={**r.settings, **alone}) for r in found))
 
 
 def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
     """Of what several principals share no document could speak."""
-    yield from KIND.documents([resource for resource in live if not resource.settings[SHARED]])
+    yield from KIND.documents([resource for resource in live if SHARED not in resource.settings])
 
 
 def placed(document: Document, place: Place) -> Document:
@@ -121,9 +121,9 @@ class ClientQuotas:
             for principal in quota.principals:
                 name = _name(people, principal, scope.names or frozenset())
                 if scope.names is None or name in scope.names:
-                    yield Resource(
-                        name, {"limits": _limits(quota), SHARED: _others(quota, principal)}
-                    )
+                    others = _others(quota, principal)
+                    shared: Body = {SHARED: others} if others else {}
+                    yield Resource(name, {"limits": _limits(quota), **shared})
                 elif scope.others:
                     yield Resource(name, {})
 

@@ -113,7 +113,16 @@ def test_filters_in_any_order_are_the_same(patterns: list[Pattern], random: Any)
     random.shuffle(shuffled)
     name = "auto.create.mirror.topics.filters"
     assert canonical(name, filters("topic", shuffled)) == filters("topic", patterns)
-    assert canonical(name, "{not json") == "{not json"
+    by_hand = filters("topic", shuffled).replace(",", " , ").replace("LITERAL", "literal")
+    assert canonical(name, by_hand) == filters("topic", patterns) or not patterns
+    for strange in ("{not json", "[]", "{}", '{"topicFilters": [{"name": "a"}]}', "7"):
+        assert canonical(name, strange) == strange
+        assert (
+            matching(
+                {"configs": {"auto.create.mirror.topics.enable": "true", name: strange}}, ["a"]
+            )
+            == []
+        )
 
 
 # --- principals
