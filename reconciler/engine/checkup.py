@@ -52,9 +52,8 @@ def _look(
     target = Target(document.name, document.spec, options.root, options.timeout)
     with closing(login(platform, target)) as session:
         brokers = session.facts.get("brokers")
-        yield Finding(
-            True, f"{platform.title}, id {session.cluster_id}, {brokers} brokers, logged in"
-        )
+        many = "" if brokers is None else f" {brokers} brokers,"
+        yield Finding(True, f"{platform.title}, id {session.cluster_id},{many} logged in")
         yield from _unchecked(document)
         for name, kind in sorted(kinds_registry.on(platform).items()):
             if want.names(name):

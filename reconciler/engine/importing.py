@@ -13,10 +13,12 @@ from reconciler.core.model import Body, Document, Json, Kind, Resource, Scope, S
 from reconciler.core.tidy import file_of, profiled
 from reconciler.engine.clusters import Options, driver_of, login
 from reconciler.engine.intent import Wanted, bookkeeping, check, check_references
+from reconciler.engine.keeping import WIRE
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
 
 API = "kstate/v1"
+ESTATE = "estate.yaml"
 Files = dict[str, list[Mapping[str, Json]]]
 
 
@@ -39,6 +41,9 @@ def imported(spec: Spec, wanted: Wanted, options: Options, to: str) -> Imported:
     offered = [k for k in kinds.values() if kinds_registry.offered(k, platform, document.spec)]
     mine = {key.name for key in bookkeeping(spec, document.name)}
     files: Files = dict(_frame(spec, document, to))
+    if spec.estate is None and WIRE not in platform.wires:
+        # Whoever adds an Estate has to say where else its ledger is.
+        del files[ESTATE]
     counts: dict[str, int] = {}
     left_out: list[str] = []
     with closing(login(platform, target)) as session:
@@ -103,7 +108,7 @@ def _frame(spec: Spec, document: Document, to: str) -> Files:
     cluster: dict[str, Json] = {"apiVersion": API, "kind": "Cluster"}
     cluster["metadata"] = {"name": document.name}
     cluster["spec"] = _moved(document.spec, str(spec.root), to)
-    return {"estate.yaml": [estate], f"clusters/{document.name}.yaml": [cluster]}
+    return {ESTATE: [estate], f"clusters/{document.name}.yaml": [cluster]}
 
 
 def _moved(value: Json, root: str, to: str) -> Json:
