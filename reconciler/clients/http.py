@@ -6,7 +6,7 @@ import json
 import re
 import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
-from reconciler.errors import Failed, LoginFailed, Unreachable
+from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
 from reconciler.secrets.references import redact, resolve
 
 if TYPE_CHECKING:
@@ -33,11 +33,15 @@ LONGEST_WAIT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal."""
+    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
+
+    `headers` are by their names in small letters.
+    """
 
     status: int
     body: Any
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -52,13 +56,17 @@ class Answer:
 
 @dataclass
 class Http:
-    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's."""
+    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
+
+    `sign` makes the headers of a login that changes while we are at it, for every request anew.
+    """
 
     what: str
     url: str
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
+    sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
 
     def send(
         self,
@@ -73,12 +81,22 @@ class Http:
         A read, and whatever was not begun or was put off (429, 503), is tried again, with jitter and Retry-After.
         Raises Unreachable, LoginFailed for 401, and LostAnswer for a write that may have been carried out.
         """
-        url = self._url(path, query)
+        content = None if body is None else json.dumps(body).encode()
+        return self._sent(method, self._url(path, query), content, timeout or self.timeout)
+
+    def follow(self, url: str) -> Answer:
+        """A read of an address that the server itself named. Raises ServerRefused for one that leads elsewhere."""
+        base = self.url.rstrip("/")
+        if not url.startswith((f"{base}/", f"{base}?")):
+            raise ServerRefused(f"{self.what} ({self.url}): it names an address elsewhere: {url}")
+        return self._sent("GET", url, None, self.timeout)
+
+    def _sent(self, method: str, url: str, content: bytes | None, timeout: float) -> Answer:
         retries = self._patience[method in READS]
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json", **self.headers}
-        content = None if body is None else json.dumps(body).encode()
+        signed = self.sign() if self.sign else {}
+        headers = {"Accept": "application/json", **self.headers, **signed}
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -88,11 +106,11 @@ class Http:
                 body=content,
                 headers=headers,
                 retries=retries,
-                timeout=timeout or self.timeout,
+                timeout=timeout,
             )
         except HTTPError as error:
             raise self._failure(method, error) from error
-        return self._answer(found.status, found.data)
+        return self._answer(found.status, found.data, found.headers)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
         steps = "/".join(quote(step, safe="") for step in path)
@@ -120,13 +138,13 @@ class Http:
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
-    def _answer(self, status: int, data: bytes) -> Answer:
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text)
+        found = Answer(status, body, text, {name.lower(): v for name, v in headers.items()})
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found
