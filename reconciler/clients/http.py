@@ -48,6 +48,11 @@ class Answer:
         return 200 <= self.status < 300
 
     @property
+    def location(self) -> str:
+        """Where a redirection leads: it is not followed here."""
+        return self.headers.get("location", "")
+
+    @property
     def words(self) -> str:
         said = self.body.get("message") if isinstance(self.body, Mapping) else None
         text = " ".join(str(said or self.text).split())

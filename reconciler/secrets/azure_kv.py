@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
 SCHEME = "azure-kv"
 # A vault: 3 to 24 letters, digits and hyphens; a secret: 1 to 127 (Azure's resource name rules, Microsoft.KeyVault).
-VAULT = re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]")
-HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?")
-NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
-VERSION = re.compile(r"[0-9a-f]{32}")
-FORM = "`azure-kv:VAULT/NAME` or `azure-kv:VAULT/NAME/VERSION`"
+FORM = re.compile(
+    r"(?P<vault>[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?)"
+    r"/(?P<name>[A-Za-z0-9-]{1,127})(/(?P<version>[0-9a-f]{32}))?"
+)
 # Seconds for one answer, and how often one is asked for again.
 PATIENCE = {"connection_timeout": 10, "read_timeout": 10, "retry_total": 3}
 LOGIN = "Log in with `az login`, or say who: AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE."
@@ -37,13 +36,12 @@ KNOWN = frozenset(
 
 def resolve(reference: str, _root: str) -> str:
     """The secret's value, asked for once in a process. Anything that stands in the way is BadUsage."""
-    vault, _, rest = reference.partition("/")
-    name, _, version = rest.partition("/")
-    known_vault = VAULT.fullmatch(vault) or HOST.fullmatch(vault)
-    if not (known_vault and NAME.fullmatch(name) and (not version or VERSION.fullmatch(version))):
-        raise BadUsage(f"azure-kv:{reference}: this is no {FORM}")
+    found = FORM.fullmatch(reference)
+    if found is None:
+        raise BadUsage(f"azure-kv:{reference}: expected `azure-kv:VAULT/NAME[/VERSION]`")
+    vault = found["vault"]
     host = vault if "." in vault else f"{vault}.vault.azure.net"
-    return _value(host, name, version)
+    return _value(host, found["name"], found["version"] or "")
 
 
 @cache

@@ -121,6 +121,6 @@ PLATFORM = Platform(
     check=check,
     fitted=_fitted,
     implied=implied,
-    tiers={name: {"eventhubs": {"tier": name}} for name in TIERS},
+    tiers={name: {"eventhubs": {"tier": name}, "registry": {}} for name in TIERS},
     codes=CODES,
 )
