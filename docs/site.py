@@ -145,7 +145,12 @@ def _errors() -> Iterator[tuple[str, str]]:
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, errors.KstateError)
     ]
-    rows = ["# Errors", "", "Every way kstate refuses to go on, with the exit code it ends with.", ""]
+    rows = [
+        "# Errors",
+        "",
+        "Every way kstate refuses to go on, with the exit code it ends with.",
+        "",
+    ]
     rows += ["```text", tree, "```", "", "| error | exit code | means |", "|---|---|---|"]
     for kind in kinds:
         means = _first_line(kind.__doc__)
