@@ -21,6 +21,7 @@ from reconciler.secrets.references import redact
 PATIENCE = 120.0
 EVERY = 1.0
 LONGEST = 15.0
+BUSY = 429
 OVER = frozenset({"succeeded", "failed", "canceled"})
 
 
@@ -33,13 +34,13 @@ class Arm:
     scope: str
 
     def get(self, path: Sequence[str], version: str) -> Answer:
-        return self._again("GET", path, version, None)
+        return self._in_time("GET", path, version, None)
 
     def put(self, path: Sequence[str], version: str, body: Any) -> Answer:
-        return self._settled(self._again("PUT", path, version, body))
+        return self._settled(self._in_time("PUT", path, version, body))
 
     def delete(self, path: Sequence[str], version: str) -> Answer:
-        return self._settled(self._again("DELETE", path, version, None))
+        return self._settled(self._in_time("DELETE", path, version, None))
 
     def listed(self, found: Answer, what: str) -> Iterator[Mapping[str, Any]]:
         """Everything a list has, page after page. Raises ServerRefused for anything that is no list."""
@@ -51,6 +52,15 @@ class Arm:
             if not following:
                 return
             found = self.http.follow(str(following))
+
+    def _in_time(self, method: str, path: Sequence[str], version: str, body: Any) -> Answer:
+        """As often as Azure puts us off, within PATIENCE; it takes its buckets' refills, which are a second each."""
+        end = time.monotonic() + PATIENCE
+        found = self._again(method, path, version, body)
+        while found.status == BUSY and time.monotonic() < end:
+            time.sleep(min(_seconds(found), LONGEST))
+            found = self._again(method, path, version, body)
+        return found
 
     def _again(self, method: str, path: Sequence[str], version: str, body: Any) -> Answer:
         """Once more with a new token where one was refused that may have ended, or been revoked, in between."""

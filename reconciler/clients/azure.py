@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from reconciler.errors import LoginFailed, Unreachable
 from reconciler.secrets.azure_kv import LOGIN, credential, said
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 # A token is used up to here before its end, in seconds; azure-identity has a new one by then.
 SOON = 300.0
+# One that is younger than this, in seconds, is the answer to a refusal that another thread has met.
+YOUNG = 5.0
+
+
+class Kept(NamedTuple):
+    """A token, when it ends and since when we have it, in seconds since 1970."""
+
+    token: str
+    ends: float
+    since: float
 
 
 @dataclass
@@ -29,28 +39,33 @@ class Login:
     authority: str = ""
     make: Callable[[str], TokenCredential] = field(default=credential, repr=False)
     _known: TokenCredential | None = field(default=None, repr=False)
-    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False)
+    _tokens: dict[str, Kept] = field(default_factory=dict, repr=False)
+    _had: set[str] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def token(self, scope: str) -> tuple[str, float]:
         """A bearer token, and when it ends in seconds since 1970. Raises LoginFailed, Unreachable."""
         with self._lock:
             kept = self._tokens.get(scope)
-            if kept is None or kept[1] - SOON < time.time():
+            if kept is None or kept.ends - SOON < time.time():
                 self._tokens[scope] = kept = self._asked(scope)
-            return kept
+                self._had.add(scope)
+            return kept.token, kept.ends
 
     def renew(self, scope: str) -> bool:
-        """Forget a token that a server has refused. False when there was none, so that another would be no better."""
+        """Forget a token that a server has refused. False when there never was one: another would be no better."""
         with self._lock:
-            self._known = None
-            return self._tokens.pop(scope, None) is not None
+            kept = self._tokens.get(scope)
+            if kept is None or kept.since + YOUNG < time.time():
+                self._known = None
+                self._tokens.pop(scope, None)
+            return scope in self._had
 
     def object_id(self, scope: str) -> str:
         """The object id of this identity in its directory, as the token says; empty where it says none."""
         return str(_claims(self.token(scope)[0]).get("oid", ""))
 
-    def _asked(self, scope: str) -> tuple[str, float]:
+    def _asked(self, scope: str) -> Kept:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
 
         try:
@@ -62,7 +77,7 @@ class Login:
             ) from error
         except AzureError as error:
             raise Unreachable(f"{self.what}: no token for {scope}: {said(error)}") from error
-        return found.token, float(found.expires_on)
+        return Kept(found.token, float(found.expires_on), time.time())
 
 
 def _claims(token: str) -> Mapping[str, object]:

@@ -88,8 +88,11 @@ def credential(authority: str = "") -> TokenCredential:
     if not host or not os.environ.get("AZURE_FEDERATED_TOKEN_FILE"):
         return DefaultAzureCredential(**options)
     # DefaultAzureCredential tells its workload identity nothing of an authority.
+    workload = WorkloadIdentityCredential(**options)
+    if os.environ.get("AZURE_TOKEN_CREDENTIALS", "").lower() == "workloadidentitycredential":
+        return workload
     others = DefaultAzureCredential(exclude_workload_identity_credential=True, **options)
-    return ChainedTokenCredential(WorkloadIdentityCredential(**options), others)
+    return ChainedTokenCredential(workload, others)
 
 
 def said(error: BaseException) -> str:

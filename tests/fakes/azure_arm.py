@@ -474,7 +474,7 @@ def _put_hub(namespace: Namespace, name: str, given: Properties) -> Properties:
         "updatedAt": "2026-11-24T10:00:00Z",
         "identifier": there[1]["identifier"] if there else str(uuid4()),
     }
-    namespace.hubs[there[0] if there else name] = found
     if there is None or there[1]["partitionCount"] != partitions:
         namespace.made(name, partitions)
+    namespace.hubs[there[0] if there else name] = found
     return found

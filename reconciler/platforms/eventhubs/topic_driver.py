@@ -171,7 +171,7 @@ def _moved(change: Change, found: Mapping[str, Any] | None) -> Outcome | None:
     key, expected = change.key, change.expects.get("identifier")
     if change.action is Action.CREATE:
         told = "somebody made it in between"
-        return None if found is None else Outcome(key, Status.UNKNOWN, told)
+        return None if found is None else Outcome(key, Status.FAILED, told)
     if found is None and change.after is None:
         return Outcome(key, Status.DONE)
     if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from reconciler.secrets import azure_kv
 from tests.clusters import Live
 from tests.fakes.azure import Azure, azure
 from tests.fakes.azure_arm import GROUP, NAME, SUBSCRIPTION, Namespace
-from tests.fakes.front import Front, bearer, fronting
+from tests.fakes.front import Front, bearer, fronting, plain
 from tests.live.spec import Spec
 
 HOST = f"https://{NAME}.servicebus.windows.net"
+CONNECTION = f"Endpoint=sb://{NAME}.servicebus.windows.net/;SharedAccessKeyName=all;SharedAccessKey=canary-91d0"
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +69,13 @@ def estate(cloud: Azure, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> E
 @pytest.fixture
 def front(cloud: Azure, kafka: Live) -> Iterator[Front]:
     """The namespace's Kafka endpoint before the shared broker; it takes tokens for this namespace alone."""
-    fits: Callable[[str, dict[str, str]], str | None] = lambda t, _: cloud.tokens.fault(t, HOST)
+
+    def known(user: str, password: str) -> bool:
+        return (user, password) == ("$ConnectionString", CONNECTION)
+
+    check = {"OAUTHBEARER": bearer(lambda token, _: cloud.tokens.fault(token, HOST))}
     port = int(kafka.bootstrap.rpartition(":")[2])
-    with fronting(port, {"OAUTHBEARER": bearer(fits)}) as running:
+    with fronting(port, {**check, "PLAIN": plain(known)}) as running:
         cloud.namespace.made = lambda name, count: _make(kafka.admin, name, count)
         cloud.namespace.gone = lambda name: _wait(kafka.admin.delete_topics([name]))
         yield running
