@@ -1,7 +1,8 @@
 """Mirrors into a namespace: MirrorMaker 2 as Event Hubs lets it work, and what has to be there before it.
 
-What is forced: "Event Hubs for Kafka" keeps no configurations to copy and no ACLs; the topic in which MirrorMaker 2
-remembers offsets is compacted and made by itself, so that it stays on the source.
+What is forced: hubs take no configurations and no ACLs from MirrorMaker 2; the topic in which it remembers offsets is
+compacted and made by itself, so that it stays on the source. The workers keep their own topics on another Kafka, as
+those have to be compacted too (KAFKA-9216), and so their producers are told to write to the namespace (KIP-458).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from reconciler.kinds.mirror_flow import matching, remote
 from reconciler.platforms.eventhubs.tiers import Tier
 
 FORCED = {"offset-syncs.topic.location": "source"}
+TARGET, PRODUCER = "target.cluster.", "producer.override."
 COMPRESSION = ("producer.override.compression.type", "compression.type")
 SHOWN = 10
 
@@ -43,7 +45,19 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     forced = {role: {**config.get(role, {}), **FORCED} for role in ("source", "checkpoint")}
     sync = {**cast("Body", spec.get("sync") or {}), "configs": False, "acls": False}
     told = {**spec, "sync": sync, "config": {**config, **forced}}
-    return iter(list(mirror.resources(replace(document, spec=told), platform)))
+    for found in mirror.resources(replace(document, spec=told), platform):
+        flow = {role: _led(own) for role, own in _flow(found.settings).items()}
+        yield replace(found, settings={**found.settings, "connectors": cast("Json", flow)})
+
+
+def _led(config: Body) -> Body:
+    """With producers that write where the mirror's target is, by the target's login."""
+    target = {
+        f"{PRODUCER}{name.removeprefix(TARGET)}": value
+        for name, value in config.items()
+        if name.startswith(TARGET) and name != f"{TARGET}alias"
+    }
+    return dict(sorted({**target, **config}.items()))
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:

@@ -38,6 +38,12 @@ COPIES = 3
 # Some versions of the API tell an unlimited retention as the largest number of hours there is.
 FOREVER = 10**9
 Hub = Mapping[str, Any]
+# What a hub has that nobody asked to be otherwise ("Log compaction", and `timestampType` in the API).
+DEFAULTS: Mapping[str, str] = {
+    "cleanup.policy": "delete",
+    "message.timestamp.type": "LogAppendTime",
+}
+NOTHING_LEFT_OUT: Mapping[str, str] = {}
 
 
 def resources(document: Document, platform: Platform) -> Iterator[Resource]:
@@ -55,10 +61,14 @@ def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
     return topic.documents(told)
 
 
-def resource(hub: Hub) -> Resource:
-    """A hub as it was listed. Its `identifier` is the id of the topic, another one when it is made anew."""
+def resource(hub: Hub, left_out: Mapping[str, str] = NOTHING_LEFT_OUT) -> Resource:
+    """A hub as it was listed. Its `identifier` is the id of the topic, another one when it is made anew.
+
+    Azure tells every setting, whether somebody chose it or not: what is as in `left_out` is not told on.
+    """
     found = cast("Hub", hub["properties"])
-    settings = {"partitions": found["partitionCount"], "config": dict(sorted(_config(found)))}
+    config = {name: v for name, v in sorted(_config(found)) if left_out.get(name) != v}
+    settings = {"partitions": found["partitionCount"], "config": config}
     identifier = found.get("identifier")
     return Resource(
         str(hub["name"]),

@@ -29,7 +29,13 @@ from reconciler.core.model import (
 from reconciler.errors import Failed
 from reconciler.kinds import topic, topic_costs
 from reconciler.platforms.eventhubs.tiers import Tier
-from reconciler.platforms.eventhubs.topic import documents, properties, resource, resources
+from reconciler.platforms.eventhubs.topic import (
+    DEFAULTS,
+    documents,
+    properties,
+    resource,
+    resources,
+)
 from reconciler.platforms.eventhubs.topic_rules import rules
 
 WIRE = "event-hubs"
@@ -79,9 +85,13 @@ class TopicDriver:
     batch = 50
 
     def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
-        """Everything is listed whatever the scope, and told whole: the listing has it all."""
+        """Everything is listed whatever the scope, and told whole: the listing has it all.
+
+        Who asks for every setting that there is (an import, drift) means those that somebody chose.
+        """
+        left_out = DEFAULTS if scope.fields is None else {}
         for hub in namespace(session).hubs():
-            found = resource(hub)
+            found = resource(hub, left_out)
             if scope.names is None or scope.others or found.name in scope.names:
                 yield found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,16 +69,22 @@ def estate(cloud: Azure, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> E
 
 @pytest.fixture
 def front(cloud: Azure, kafka: Live) -> Iterator[Front]:
-    """The namespace's Kafka endpoint before the shared broker; it takes tokens for this namespace alone."""
+    """The namespace's Kafka endpoint before the shared broker."""
+    with endpoint(cloud, int(kafka.bootstrap.rpartition(":")[2])) as running:
+        cloud.namespace.made = lambda name, count: make(kafka.admin, name, count)
+        cloud.namespace.gone = lambda name: _wait(kafka.admin.delete_topics([name]))
+        yield running
+
+
+@contextmanager
+def endpoint(cloud: Azure, port: int) -> Iterator[Front]:
+    """A broker's port behind the namespace's logins: tokens for this namespace alone, or its connection string."""
 
     def known(user: str, password: str) -> bool:
         return (user, password) == ("$ConnectionString", CONNECTION)
 
     check = {"OAUTHBEARER": bearer(lambda token, _: cloud.tokens.fault(token, HOST))}
-    port = int(kafka.bootstrap.rpartition(":")[2])
     with fronting(port, {**check, "PLAIN": plain(known)}) as running:
-        cloud.namespace.made = lambda name, count: _make(kafka.admin, name, count)
-        cloud.namespace.gone = lambda name: _wait(kafka.admin.delete_topics([name]))
         yield running
 
 
@@ -92,11 +99,13 @@ def seen(estate: Estate, front: Front) -> Estate:
     return estate
 
 
-def _make(admin: AdminClient, name: str, partitions: int) -> None:
-    if name in admin.list_topics(timeout=10).topics:
-        _wait(admin.create_partitions([NewPartitions(name, partitions)]))
-    else:
+def make(admin: AdminClient, name: str, partitions: int) -> None:
+    """On the broker what is on the namespace."""
+    there = admin.list_topics(timeout=10).topics.get(name)
+    if there is None:
         _wait(admin.create_topics([NewTopic(name, partitions, 1)]))
+    elif len(there.partitions) < partitions:
+        _wait(admin.create_partitions([NewPartitions(name, partitions)]))
 
 
 def _wait(futures: dict[str, Any]) -> None:

@@ -53,9 +53,7 @@ def test_a_storm_of_429_is_waited_out(three: Estate) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_storm_that_does_not_end_is_told(
-    three: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_storm_that_does_not_end_is_told(three: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arm, "PATIENCE", 0.5)
     faulty(three, Fault("^PUT .*/paid", reply=BUSY, times=10**9))
     code, told = outcomes(three)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.live.spec import topic
 from tests.platforms.eventhubs.conftest import Estate
 
@@ -15,9 +13,7 @@ def group(name: str, *topics: str, **more: Any) -> dict[str, Any]:
     return {"kind": "ConsumerGroup", "metadata": metadata, "spec": {"topics": [*topics], **more}}
 
 
-@pytest.mark.parametrize("tier", ["standard", "premium", "dedicated"])
-def test_made_with_its_hub_changed_and_deleted(estate: Estate, tier: str) -> None:
-    estate.cluster(tier, eventhubs={"kafka": False})
+def test_made_with_its_hub_changed_and_deleted(estate: Estate) -> None:
     spec, groups = estate.spec, estate.cloud.namespace.groups
     hubs = [topic(name, partitions=1) for name in ("orders", "paid")]
     spec.write(*hubs, group("billing", "orders", "paid"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clusters import Live
-from tests.fakes.azure import ASSERTION, SECRET
+from tests.fakes.azure import ASSERTION, SECRET, found_at
 from tests.fakes.azure_arm import ID
 from tests.fakes.front import Front
 from tests.live.spec import topic
@@ -87,13 +87,14 @@ def test_tokens_that_end_soon_are_asked_for_again(estate: Estate) -> None:
     assert estate.spec.plan().code == 0
 
 
-def test_by_connection_string(
+def test_by_a_connection_string_from_a_vault(
     seen: Estate, front: Front, kafka: Live, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka alone: Resource Manager takes tokens only."""
-    monkeypatch.setenv("CONNECTION", CONNECTION)
+    found_at(seen.cloud.vault, ".vault.azure.net", monkeypatch)
+    seen.cloud.secrets["connection"] = CONNECTION
     given = {"sasl.mechanism": "PLAIN", "sasl.username": "$ConnectionString"}
-    seen.more["kafka"] |= {**given, "sasl.password": "env:CONNECTION"}
+    seen.more["kafka"] |= {**given, "sasl.password": "azure-kv:acme/connection"}
     seen.cluster()
     name = f"{prefix}orders"
     seen.cloud.namespace.put(name, {"partitionCount": 1})

@@ -279,14 +279,22 @@ def test_a_listing_of_several_pages(estate: Estate) -> None:
     assert estate.spec.plan().code == 0
 
 
-def test_what_is_imported_plans_empty(estate: Estate) -> None:
+@pytest.mark.parametrize("ledger", [False, True])
+def test_what_is_imported_plans_empty(
+    estate: Estate, kafka: Live, prefix: str, ledger: bool
+) -> None:
+    if ledger:
+        _with_ledger(estate, kafka, prefix)
     put = estate.cloud.namespace.put
     put("orders", {"partitionCount": 3, "retentionDescription": {"retentionTimeInHours": 12}})
     put("table", {"partitionCount": 1, "retentionDescription": {"cleanupPolicy": "Compact"}})
     out = estate.spec.folder / "_imported"
     said = estate.spec.run("import", str(estate.spec.folder), "-c", "azure", "--out", str(out))
     assert said.code == 0, said.err
-    assert "retention.ms: 12h" in "".join(f.read_text() for f in out.rglob("*.yaml"))
+    made = "".join(f.read_text() for f in out.rglob("*.yaml"))
+    assert "retention.ms: 12h" in made
+    assert ("kind: Estate" in made) == ledger, "nothing is recorded where nothing can hold it"
+    assert "cleanup.policy: delete" not in made, "what nobody chose"
     assert estate.spec.run("plan", str(out), "--detailed-exitcode").code == 0
 
 
