@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.clients.azure import Login
 from reconciler.clients.http import Answer, Http
@@ -20,7 +21,6 @@ from reconciler.secrets.references import redact
 # How long an operation may go on that was accepted, and how often it is asked after where it does not say, in seconds.
 PATIENCE = 120.0
 EVERY = 1.0
-LONGEST = 15.0
 BUSY = 429
 OVER = frozenset({"succeeded", "failed", "canceled"})
 
@@ -51,14 +51,20 @@ class Arm:
             following = found.body.get("nextLink")
             if not following:
                 return
-            found = self.http.follow(str(following))
+            found = self._followed(str(following))
+
+    def _followed(self, url: str) -> Answer:
+        """An address that Azure named, asked of where we ask everything: our token goes nowhere else."""
+        named = urlsplit(url)
+        query = f"?{named.query}" if named.query else ""
+        return self.http.follow(f"{self.http.url.rstrip('/')}{named.path}{query}")
 
     def _in_time(self, method: str, path: Sequence[str], version: str, body: Any) -> Answer:
         """As often as Azure puts us off, within PATIENCE; it takes its buckets' refills, which are a second each."""
         end = time.monotonic() + PATIENCE
         found = self._again(method, path, version, body)
         while found.status == BUSY and time.monotonic() < end:
-            time.sleep(min(_seconds(found), LONGEST))
+            time.sleep(min(_seconds(found), PATIENCE))
             found = self._again(method, path, version, body)
         return found
 
@@ -79,8 +85,8 @@ class Arm:
             return answer
         end, found = time.monotonic() + PATIENCE, answer
         while time.monotonic() < end:
-            time.sleep(min(_seconds(found), LONGEST))
-            found = self.http.follow(status or place)
+            time.sleep(min(_seconds(found), PATIENCE))
+            found = self._followed(status or place)
             if ended := _outcome(found) if status else (found if found.status != 202 else None):
                 return ended
         raise LostAnswer(f"{self.http.what}: accepted, and not over after {PATIENCE:g} s")

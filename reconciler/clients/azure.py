@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from reconciler.errors import LoginFailed, Unreachable
 from reconciler.secrets.azure_kv import LOGIN, credential, said
+from reconciler.secrets.references import remember
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -77,6 +78,7 @@ class Login:
             ) from error
         except AzureError as error:
             raise Unreachable(f"{self.what}: no token for {scope}: {said(error)}") from error
+        remember(found.token)
         return Kept(found.token, float(found.expires_on), time.time())
 
 

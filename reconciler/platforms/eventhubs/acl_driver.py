@@ -128,9 +128,9 @@ def condition_rule(change: Change, _world: World) -> Iterator[Risk]:
 
 
 MORE: Mapping[str, str] = {
-    SENDER: "with any transactional id",
-    RECEIVER: "in any consumer group",
-    OWNER: "and so send, receive and change hubs",
+    SENDER: "any transactional id",
+    RECEIVER: "any consumer group",
+    OWNER: "sending, receiving and changing hubs",
 }
 
 
@@ -138,7 +138,7 @@ def grant_rule(change: Change, _world: World) -> Iterator[Risk]:
     """What a role allows beyond what Kafka's own rights would, and when."""
     found = decode(change.key.name)
     if change.action is Action.CREATE and found.role in MORE:
-        yield Risk("KS146", f"{found.role} may do it {MORE[found.role]}")
+        yield Risk("KS146", f"{found.role} holds for {MORE[found.role]}")
         yield Risk("KS147", "Azure may take up to five minutes until it counts")
 
 

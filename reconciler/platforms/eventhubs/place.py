@@ -102,7 +102,11 @@ def implied(spec: Body) -> Body:
     """With the namespace's own address where `bootstrap` is missing, and how clients log in to it."""
     own = settings(spec)
     there = {"bootstrap": [f"{own['namespace']}.{_cloud(own).domain}:9093"], **spec}
-    return {**there, "kafka": {**CLIENT, **cast("Body", spec.get("kafka") or {})}}
+    given = cast("Body", spec.get("kafka") or {})
+    # librdkafka knows the mechanism by two names, and takes the last one it is given.
+    left_out = {"sasl.mechanism"} if "sasl.mechanisms" in given else set()
+    client = {name: value for name, value in CLIENT.items() if name not in left_out}
+    return {**there, "kafka": {**client, **given}}
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:

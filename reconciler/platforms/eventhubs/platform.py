@@ -86,7 +86,8 @@ def _kafka(target: Target, where: Where, identity: Login) -> Kafka:
         raise Failed("`eventhubs.kafka` is false, so nobody looks into the hub")
     full = replace(target, spec=implied(target.spec))
     told = properties(full)
-    by_token = told["sasl.mechanism"].upper() == "OAUTHBEARER"
+    mechanism = told.get("sasl.mechanism") or told["sasl.mechanisms"]
+    by_token = mechanism.upper() == "OAUTHBEARER" and "sasl.oauthbearer.method" not in told
     token = partial(identity.token, where.kafka_scope) if by_token else None
     return kafka_login(target.name, bootstrap(full), told, target.timeout, token)
 

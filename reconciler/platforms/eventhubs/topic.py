@@ -43,7 +43,6 @@ DEFAULTS: Mapping[str, str] = {
     "cleanup.policy": "delete",
     "message.timestamp.type": "LogAppendTime",
 }
-NOTHING_LEFT_OUT: Mapping[str, str] = {}
 
 
 def resources(document: Document, platform: Platform) -> Iterator[Resource]:
@@ -61,20 +60,25 @@ def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
     return topic.documents(told)
 
 
-def resource(hub: Hub, left_out: Mapping[str, str] = NOTHING_LEFT_OUT) -> Resource:
-    """A hub as it was listed. Its `identifier` is the id of the topic, another one when it is made anew.
-
-    Azure tells every setting, whether somebody chose it or not: what is as in `left_out` is not told on.
-    """
+def resource(hub: Hub) -> Resource:
+    """A hub as it was listed. Its `identifier` is the id of the topic, another one when it is made anew."""
     found = cast("Hub", hub["properties"])
-    config = {name: v for name, v in sorted(_config(found)) if left_out.get(name) != v}
-    settings = {"partitions": found["partitionCount"], "config": config}
+    settings = {"partitions": found["partitionCount"], "config": dict(sorted(_config(found)))}
     identifier = found.get("identifier")
     return Resource(
         str(hub["name"]),
         cast("Body", settings),
         {"identifier": str(identifier)} if identifier else {},
     )
+
+
+def chosen(found: Resource) -> Resource:
+    """Without what a hub has by itself: Azure tells every setting, whether somebody chose it or not."""
+    config = cast("Mapping[str, str]", found.settings["config"])
+    alone = config.get("cleanup.policy") == "compact"
+    own = {**DEFAULTS, **({"retention.ms": "-1"} if alone else {})}
+    kept = {name: value for name, value in config.items() if own.get(name) != value}
+    return Resource(found.name, {**found.settings, "config": kept}, found.facts)
 
 
 def _config(found: Hub) -> Iterator[tuple[str, str]]:

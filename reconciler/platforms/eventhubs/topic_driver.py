@@ -30,7 +30,7 @@ from reconciler.errors import Failed
 from reconciler.kinds import topic, topic_costs
 from reconciler.platforms.eventhubs.tiers import Tier
 from reconciler.platforms.eventhubs.topic import (
-    DEFAULTS,
+    chosen,
     documents,
     properties,
     resource,
@@ -89,11 +89,10 @@ class TopicDriver:
 
         Who asks for every setting that there is (an import, drift) means those that somebody chose.
         """
-        left_out = DEFAULTS if scope.fields is None else {}
         for hub in namespace(session).hubs():
-            found = resource(hub, left_out)
+            found = resource(hub)
             if scope.names is None or scope.others or found.name in scope.names:
-                yield found
+                yield chosen(found) if scope.fields is None else found
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """Azure has no dry run for hubs; what deletions and shorter retentions would cost is asked by Kafka."""

@@ -172,3 +172,20 @@ def test_how_long_a_login_takes(estate: Estate) -> None:
     began = time.monotonic()
     assert estate.spec.plan().code == 2
     assert time.monotonic() - began < 20
+
+
+def test_what_doctor_says(seen: Estate, front: Front) -> None:
+    seen.spec.write(topic("orders", partitions=1))
+    well = seen.spec.run("doctor", str(seen.spec.folder))
+    assert well.code == 0, well.out + well.err
+    assert f"Azure Event Hubs, id {ID.lower()}, logged in" in well.out
+    assert "cannot be seen" not in well.out
+    seen.cluster(eventhubs={"kafka": False})
+    off = seen.spec.run("doctor", str(seen.spec.folder))
+    assert off.code == 0
+    assert "what a deletion would cost cannot be seen: `eventhubs.kafka` is false" in off.out
+    seen.more["bootstrap"] = ["127.0.0.1:1"]
+    seen.cluster()
+    ill = seen.spec.run("doctor", str(seen.spec.folder), "--timeout", "1s")
+    assert ill.code == 1
+    assert "cannot reach 127.0.0.1:1" in ill.out

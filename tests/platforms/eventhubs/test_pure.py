@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.model import Target
 from reconciler.platforms.eventhubs.acl import ROLES, Assignment, decode, guid
+from reconciler.platforms.eventhubs.place import implied, where_of
 from reconciler.platforms.eventhubs.topic import HOUR, MINUTE, SETTABLE, properties, resource
 from tests.fakes.azure_arm import Namespace
 
@@ -81,3 +84,41 @@ def test_one_assignment_has_one_name_whatever_its_letters() -> None:
     role = ROLES["Data Sender"]
     assert guid("/A/b", role, "ABC") == guid("/a/B", role.upper(), "abc")
     assert guid("/a", role, "abc") != guid("/b", role, "abc")
+
+
+def test_what_a_cluster_document_leaves_unsaid() -> None:
+    def of(cloud: str, **more: Any) -> Any:
+        return implied({"eventhubs": {"namespace": "acme-streams", "cloud": cloud}, **more})
+
+    china = of("AzureChinaCloud")
+    assert china["bootstrap"] == ["acme-streams.servicebus.chinacloudapi.cn:9093"]
+    assert china["kafka"]["security.protocol"] == "SASL_SSL"
+    assert china["kafka"]["sasl.mechanism"] == "OAUTHBEARER"
+    other = of("AzureCloud", bootstrap=["proxy:1"], kafka={"sasl.mechanisms": "PLAIN"})
+    assert other["bootstrap"] == ["proxy:1"]
+    assert other["kafka"]["sasl.mechanisms"] == "PLAIN"
+    assert "sasl.mechanism" not in other["kafka"]
+
+
+@pytest.mark.parametrize(
+    ("cloud", "manager", "scope", "authority"),
+    [
+        (
+            "AzureUSGovernment",
+            "https://management.usgovcloudapi.net",
+            "https://management.core.usgovcloudapi.net/.default",
+            "https://login.microsoftonline.us",
+        ),
+        (
+            "AzureChinaCloud",
+            "https://management.chinacloudapi.cn",
+            "https://management.chinacloudapi.cn/.default",
+            "https://login.chinacloudapi.cn",
+        ),
+    ],
+)
+def test_other_clouds(cloud: str, manager: str, scope: str, authority: str) -> None:
+    own = {"subscription": "s", "resource_group": "g", "namespace": "acme-streams", "cloud": cloud}
+    found = where_of(Target("azure", {"eventhubs": own}))
+    assert (found.manager, found.manager_scope, found.authority) == (manager, scope, authority)
+    assert found.kafka_scope == f"https://{found.host}/.default"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +12,14 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.eventhub import EventHubManagementClient
 
+from reconciler.cli.main import run
 from tests.fakes.azure import Azure
 from tests.fakes.azure_arm import GROUP, NAME, SUBSCRIPTION
 from tests.live.spec import topic
 from tests.platforms.eventhubs.conftest import Estate
 
+PAGE = Path(__file__).parents[3] / "docs" / "platforms" / "eventhubs.md"
+BLOCK = re.compile(r"^```(yaml|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 USER = {"mechanism": "SCRAM-SHA-512", "password": "env:PW"}
 QUOTA = {"entity": {"user": "app"}, "limits": {"producer_byte_rate": "1MiB"}}
 SCHEMA = {"type": "avro", "schema": '"string"'}
@@ -84,3 +90,26 @@ def test_the_vendors_own_client_understands_the_emulation(cloud: Azure) -> None:
     with pytest.raises(ResourceNotFoundError):
         client.event_hubs.get(*where, "orders-0")
     client.close()
+
+
+def test_the_example_of_the_page_is_a_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = [text for kind, text in BLOCK.findall(PAGE.read_text()) if "apiVersion" in text]
+    (tmp_path / "page.yaml").write_text("---\n".join(blocks))
+    monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
+    assert run(["validate", str(tmp_path)]) == 0, capsys.readouterr().err
+
+
+def test_the_role_of_the_page_is_what_is_asked_for(cloud: Azure) -> None:
+    """Every call that the emulation takes, and with it every call that kstate makes, has its action there."""
+    (role,) = (json.loads(text) for kind, text in BLOCK.findall(PAGE.read_text()) if kind == "json")
+    kinds = {"GET": "read", "PUT": "write", "DELETE": "delete"}
+    needed = set()
+    for route in cloud.manager.routes:
+        words = route.template.partition("/providers/")[2].split("/")
+        steps = [word for word in words if not word.startswith("{")]
+        if "operations" not in steps:
+            needed.add(f"{'/'.join(steps)}/{kinds[route.method]}")
+    access = {f"Microsoft.Authorization/roleAssignments/{word}" for word in ("write", "delete")}
+    assert set(role["Actions"]) == needed - access
