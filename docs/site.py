@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s]+)\)")
-GROUPS = {
-    Level.NOTICE: "Notices never block.",
-    Level.DANGER: "Dangers block `apply` until each is approved by its code.",
-    Level.LIMIT: "Limits block `apply` until approved.",
-    Level.IMPOSSIBLE: "What cannot be done, and so never approved.",
-}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -40,12 +34,25 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_nav(nav: Any, config: MkDocsConfig, files: Files) -> Any:
-    """Generated pages in the menu come from folders, which the menu of mkdocs.yml names."""
-    return nav
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """A folder in the menu of mkdocs.yml stands for all its generated pages, their index first."""
+    pages = sorted(generated(), key=lambda page: (not page.endswith("/index.md"), page))
+    config.nav = [_expanded(entry, pages) for entry in config.nav or []]
+    return config
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def _expanded(entry: Any, pages: list[str]) -> Any:
+    if isinstance(entry, dict):
+        [(title, inner)] = entry.items()
+        if isinstance(inner, str) and inner.endswith("/"):
+            own = [page for page in pages if page.startswith(inner)]
+            # Codes have a page of their own in this folder, which is their index.
+            index = [inner.rstrip("/") + ".md"] if inner == "codes/" else []
+            return {title: [*index, *own]}
+    return entry
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001  # MkDocs gives it by name
     """Links out of this folder lead to the repository; all others stay as they are."""
     folder = posixpath.dirname(page.file.src_uri)
 
@@ -110,15 +117,7 @@ def _cell(text: str) -> str:
 
 
 def _codes() -> Iterator[tuple[str, str]]:
-    known = codes()
-    rows = ["# Codes", "", "What a plan may warn of. `kstate explain CODE` says the same.", ""]
-    for level, words in GROUPS.items():
-        rows += [f"## {str(level).title()}", "", words, "", "| code | what |", "|---|---|"]
-        own = [code for code in known.values() if Risk(code.code, "").level is level]
-        rows += [f"| [{code.code}]({code.code}.md) | {_cell(code.title)} |" for code in own]
-        rows.append("")
-    yield "codes/index.md", "\n".join(rows)
-    yield from ((f"codes/{name}.md", _code(code)) for name, code in known.items())
+    return ((f"codes/{name}.md", _code(code)) for name, code in codes().items())
 
 
 def _code(code: Code) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from reconciler.clients.azure import Login
 from reconciler.clients.http import Answer, Http
 from reconciler.clients.lean import LostAnswer
-from reconciler.errors import LoginFailed, ServerRefused
+from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
 from reconciler.secrets.references import redact
 
 # How long an operation may go on that was accepted, and how often it is asked after where it does not say, in seconds.
@@ -126,7 +127,19 @@ def _sentence(error: object) -> str:
     return ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
 
 
-def refused(what: str, answer: Answer) -> ServerRefused:
-    """A read that was refused, with what to do where rights are missing."""
+def refused(what: str, answer: Answer) -> Failed:
+    """A read that was refused, with what to do where rights are missing; Unreachable for a server that cannot say."""
+    if answer.status == BUSY or answer.status >= 500:
+        return Unreachable(f"{what}: {words(answer)}")
     hint = "Give this login the role Reader on the namespace." if answer.status == 403 else ""
     return ServerRefused(f"{what}: {words(answer)}", hint=hint)
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """What nobody documented, in an answer that came, is a failure of the server and no defect of ours."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        told = f"{what}: not what Resource Manager says: {type(error).__name__}: {error}"
+        raise Failed(redact(told)[:1000]) from error

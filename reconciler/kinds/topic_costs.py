@@ -59,18 +59,19 @@ InForce = Callable[[Kafka, Iterable[str]], Mapping[str, Body]]
 
 
 def updates(
-    kafka: Kafka, changes: Sequence[Change], in_force: InForce = effective
+    kafka: Kafka, changes: Sequence[Change], in_force: InForce | None = None
 ) -> dict[Key, list[Risk]]:
     """The risks of updates that take data away or turn producers away, with what is there now as evidence.
 
-    `in_force` tells the settings of each topic as they work now.
+    `in_force` tells the settings of each topic as they work now, where that is not Kafka.
     """
     guarded = {c.key.name: c for c in changes if _edits(c)}
     if not guarded:
         return {}
-    now = in_force(kafka, guarded)
+    now = (in_force or effective)(kafka, guarded)
     beneath = defaults(kafka) if any(None in dict(_edits(c)).values() for c in changes) else {}
-    shifts = {name: list(_shifts(c, now[name], beneath)) for name, c in guarded.items()}
+    there = {name: change for name, change in guarded.items() if name in now}
+    shifts = {name: list(_shifts(c, now[name], beneath)) for name, c in there.items()}
     costly = {name: own for name, own in shifts.items() if any(map(_costs, own))}
     if not costly:
         return {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from reconciler.clients.acls import Binding
-from reconciler.clients.arm import words
+from reconciler.clients.arm import understood, words
 from reconciler.clients.event_hubs import EventHubs
 from reconciler.clients.http import Answer
 from reconciler.clients.kafka import Kafka
@@ -59,8 +59,9 @@ class AclDriver:
     def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
         """One listing whatever the scope."""
         hubs = namespace(session)
-        for found in hubs.assignments():
-            resource = _resource(hubs, found)
+        with understood(f"{hubs.arm.http.what}: role assignments"):
+            live = [_resource(hubs, found) for found in hubs.assignments()]
+        for resource in live:
             if scope.names is None or scope.others or resource.name in scope.names:
                 yield resource
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, cast
 
+from reconciler.clients.arm import understood
 from reconciler.clients.event_hubs import EventHubs
 from reconciler.clients.http import Answer
 from reconciler.core.model import (
@@ -40,8 +41,9 @@ class ConsumerGroupDriver:
     def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
         """The groups of every hub that the scope speaks of; of all hubs where it names none."""
         hubs = namespace(session)
-        for hub, found in _groups(hubs, _hubs(hubs, scope)):
-            resource = _resource(hub, found)
+        with understood(f"{hubs.arm.http.what}: consumer groups"):
+            live = [_resource(hub, found) for hub, found in _groups(hubs, _hubs(hubs, scope))]
+        for resource in live:
             if scope.names is None or scope.others or resource.name in scope.names:
                 yield resource
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, cast
 
-from reconciler.clients.arm import words
+from reconciler.clients.arm import understood, words
 from reconciler.clients.event_hubs import EventHubs
 from reconciler.clients.evidence import Evidence, gather
 from reconciler.clients.http import Answer
@@ -89,8 +89,7 @@ class TopicDriver:
 
         Who asks for every setting that there is (an import, drift) means those that somebody chose.
         """
-        for hub in namespace(session).hubs():
-            found = resource(hub)
+        for found in _live(session):
             if scope.names is None or scope.others or found.name in scope.names:
                 yield chosen(found) if scope.fields is None else found
 
@@ -108,6 +107,12 @@ class TopicDriver:
 
     def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
         return side_by_side(session, changes, _written)
+
+
+def _live(session: Session) -> list[Resource]:
+    hubs = namespace(session)
+    with understood(f"{hubs.arm.http.what}: event hubs"):
+        return [resource(hub) for hub in hubs.hubs()]
 
 
 def _retentions(change: Change) -> tuple[str, str] | None:
@@ -134,7 +139,7 @@ def _updates(
 
 def _in_force(session: Session, names: Iterable[str]) -> dict[str, Body]:
     wanted = set(names)
-    found = (resource(hub) for hub in namespace(session).hubs())
+    found = _live(session)
     return {r.name: cast("Body", r.settings["config"]) for r in found if r.name in wanted}
 
 

@@ -122,6 +122,14 @@ def test_an_answer_that_is_no_list(three: Estate) -> None:
     assert "event hubs: 200 <html>a portal</html>" in said.err
 
 
+def test_an_answer_that_nobody_documented(three: Estate) -> None:
+    strange = Reply(200, {"value": [{"name": "orders", "properties": None}]})
+    faulty(three, Fault("^GET .*/eventhubs$", reply=strange))
+    said = three.spec.plan()
+    assert said.code == 1
+    assert "cluster azure: event hubs: not what Resource Manager says" in said.err
+
+
 def test_slower_than_we_wait(three: Estate) -> None:
     faulty(three, Fault("^GET .*/namespaces/[^/]+$", delay=1.5, times=10))
     said = three.spec.plan("--timeout", "200ms")
