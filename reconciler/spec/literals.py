@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from reconciler.core.model import Document, Json, Path
 from reconciler.spec.words import SECRET, Finding
 
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(file|aws-sm):\S.*")
 _USERINFO = re.compile(r"[a-z]+://[^/\s]*@", re.IGNORECASE)
 _PORT = re.compile(r":[0-9]+$")
 
