@@ -20,7 +20,7 @@ SERVICE = "kafka"
 # "Limitations when using SCRAM secrets": ten a call.
 SECRETS_A_CALL = 10
 GONE = frozenset({"NotFoundException", "UnknownTopicOrPartitionException"})
-ACTIVE = "ACTIVE"
+ACTIVE, CREATING = "ACTIVE", "CREATING"
 # GetBootstrapBrokers has one member a listener, named after the way there and the way in.
 NETWORKS = {"private": "", "public": "Public", "vpc": "VpcConnectivity"}
 LISTENERS = {"iam": "SaslIam", "scram": "SaslScram", "tls": "Tls"}

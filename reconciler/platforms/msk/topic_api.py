@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from reconciler.clients.lean import LostAnswer
-from reconciler.clients.msk import ACTIVE, Msk, Topic
+from reconciler.clients.msk import ACTIVE, CREATING, Msk, Topic
 from reconciler.core.model import (
     Action,
     Body,
@@ -48,9 +48,10 @@ class ApiTopicDriver:
     batch: int = 50
 
     def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
-        """Each topic in scope by itself, and a listing where others are wanted. What is on its way out is still there.
+        """Each topic in scope by itself, and a listing where others are wanted.
 
-        A listing can be a minute behind, so names in scope that it lacks are asked for all the same.
+        A listing can be a minute behind, so names in scope that it lacks are asked for all the same. What is being made
+        is not there yet, and what is on its way out still is.
         """
         msk = cast("Msk", session.client(self.wire))
         listed = msk.topics() if scope.others or scope.names is None else {}
@@ -60,7 +61,7 @@ class ApiTopicDriver:
         yield from (_bare(name, *listed[name]) for name in names if name not in asked)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             for name, found in zip(asked, pool.map(msk.topic, asked), strict=True):
-                if found is not None:
+                if found is not None and found.status != CREATING:
                     yield _resource(found, _asked_for(name, scope))
         if scope.others:
             yield from (
@@ -156,9 +157,11 @@ def _waited(msk: Msk, name: str, done: Done, end: float) -> str:
     pause = 0.1
     while True:
         try:
-            if done(msk.topic(name)):
+            found = msk.topic(name)
+            if done(found):
                 return ""
-            why = f"it does not read as asked within {PATIENCE:g} s"
+            state = found.status if found else "not there"
+            why = f"after {PATIENCE:g} s it is {state}, and does not read as asked"
         except Failed as error:
             why = error.message
         if time.monotonic() + pause > end:
