@@ -14,6 +14,7 @@ from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
 from reconciler.secrets.references import redact
 
 SESSION_NAME = "kstate"
+ATTEMPTS = 6
 READS = ("describe_", "list_", "get_", "batch_get_")
 # AWS, "Common errors": the request was not even looked at, because of who sent it.
 NOBODY = frozenset(
@@ -112,7 +113,7 @@ class Aws:
         return Config(
             connect_timeout=self.timeout,
             read_timeout=self.timeout,
-            retries={"mode": "standard", "total_max_attempts": 6},
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             user_agent_extra=SESSION_NAME,
         )
 

@@ -55,7 +55,9 @@ def _by_api(target: Target, own: Settings, msk: Msk) -> Session:
         )
     openers = {"msk-api": lambda: msk, **_beside(target, own, msk)}
     facts = {"brokers": about.brokers}
-    return WireSession(target.name, str(own.arn), target, openers, facts=facts)
+    session = WireSession(target.name, str(own.arn), target, openers, facts=facts)
+    session.client("aws")
+    return session
 
 
 def _by_kafka(target: Target, own: Settings, msk: Msk) -> Session:
@@ -68,6 +70,7 @@ def _by_kafka(target: Target, own: Settings, msk: Msk) -> Session:
     openers = {wire: _same for wire in ("kafka-admin", "acl", "ledger", "quota")}
     beside = {wire: _given(opener) for wire, opener in _beside(target, own, msk).items()}
     session = kafka_session(kafka, {**openers, **beside}, target)
+    session.client("aws")
     if own.kind != SERVERLESS:
         session.facts = {**session.facts, OPEN: _open_to_everybody(kafka)}
     return session
@@ -82,9 +85,10 @@ def _given(opener: Callable[[], object]) -> Callable[[Kafka, Target], object]:
 
 
 def _beside(target: Target, own: Settings, msk: Msk) -> dict[str, Callable[[], object]]:
-    """What is there whichever way topics are reached."""
+    """What is there whichever way topics are reached. `aws` is opened at once, to be closed with the session."""
     path = f"{own.policies.rstrip('/')}/{target.name}" if own.policies else ""
     return {
+        "aws": lambda: msk,
         "iam-policy": partial(Folder, target.root, path, own.arn.partition),
         "aws-scram": lambda: Users(msk, Secrets(msk.aws)),
         "registry": partial(http.registry, target),
