@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from reconciler.clients.lean import LostAnswer
@@ -207,6 +207,14 @@ class Aws:
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
+
+
+@cache
+def _descriptions() -> Any:
+    """AWS's descriptions of its services, read once for all clusters: reading them is what a client mostly costs."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def _whole(response_dict: Mapping[str, Any], operation_model: Any, **_about: Any) -> None:

@@ -213,9 +213,7 @@ def test_a_region_that_does_not_answer(
 
 
 def test_scram_by_a_password_from_secrets_manager(kafka: Live, aws: Cloud, cluster: Msk) -> None:
-    import boto3
-
-    with closing(boto3.client("secretsmanager")) as client:
+    with closing(aws.by_hand("secretsmanager")) as client:
         client.create_secret(Name="kstate", SecretString=f'{{"password": "{kafka.password}"}}')
     cluster.bootstrap = {"SaslScram": kafka.scram_bootstrap}
     login = {**PLAIN, "sasl.username": kafka.user, "sasl.password": "aws-sm:kstate#password"}
