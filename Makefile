@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo examples docs test lint bench bench-large crash-matrix mutants clean
+.PHONY: demo examples docs site vendor-calls test lint bench bench-large crash-matrix mutants clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml
@@ -21,6 +21,18 @@ examples: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m docs.generate
+
+# The docs site, strictly: a link that leads nowhere is an error.
+site: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/python -m mkdocs build --quiet --strict
+
+# Every call to a vendor's API, noted while the platforms' tests run; writes docs/vendor-calls.md.
+vendor-calls: $(READY)
+	@rm -rf .trace && mkdir .trace
+	@KSTATE_VENDOR_TRACE=$(CURDIR)/.trace $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/platforms tests/secrets
+	@$(BIN)/python -m docs.vendor_calls .trace
+	@rm -rf .trace
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations=15

@@ -14,6 +14,8 @@ from typing import Any
 
 from reconciler.cli.explain import codes
 from reconciler.core.model import Level, Risk
+from reconciler.engine.grid import columns
+from reconciler.reports import grid
 
 DOCS = Path(__file__).parent
 SCHEMAS = DOCS.parent / "schemas"
@@ -35,10 +37,17 @@ def main() -> int:
 def pages() -> dict[Path, str]:
     """Every page that holds something generated, as it should be."""
     found = {DOCS / "codes.md": _codes(), SCHEMAS / "cluster.v1.json": _cluster()}
+    overview = DOCS / "platforms" / "README.md"
+    found[overview] = _between(overview.read_text(), "grid", _grid())
     for page in sorted((DOCS / "kinds").glob("*.md")):
         schema = json.loads((SCHEMAS / f"{page.stem}.v1.json").read_text())
         found[page] = _between(page.read_text(), "fields", _fields(schema))
     return found
+
+
+def _grid() -> str:
+    """What `kstate platforms` shows."""
+    return grid.markdown([(c.name, c.title, list(c.cells.items())) for c in columns()])
 
 
 def _cluster() -> str:

@@ -99,9 +99,13 @@ class BadUsage(KstateError):
 
 
 class SpecInvalid(BadUsage):
-    """The spec is wrong. All its problems at once, sorted by place; nothing was written anywhere."""
+    """The spec is wrong. All its problems at once, sorted by place; nothing was written anywhere.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `rest` is the Spec of its documents that nothing is wrong with so far, None where not even that can be told.
+    """
+
+    def __init__(self, problems: list[Problem], rest: object = None) -> None:
         self.problems = sorted(problems)
+        self.rest = rest
         count = len(self.problems)
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the spec")

@@ -39,9 +39,15 @@ TimeoutOption = Annotated[
 
 def read_spec(folder: str, values: str | None) -> Spec:
     """The spec as its schemas allow it. Raises SpecInvalid with every problem at once."""
+    from reconciler.errors import SpecInvalid
     from reconciler.spec.folder import load
 
-    return load(Path(folder), values=Path(values) if values else None)
+    try:
+        return load(Path(folder), values=Path(values) if values else None)
+    except SpecInvalid as invalid:
+        from reconciler.engine.intent import all_of_it
+
+        raise all_of_it(invalid) from None
 
 
 def options(

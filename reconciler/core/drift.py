@@ -154,16 +154,17 @@ def _as_wanted(field: Field, want: Resource | None) -> bool:
     return want is not None and (field.live == field.wanted or never_ours)
 
 
-def undeclared(want: State, live: State) -> dict[Key, Body]:
-    """Settings of declared resources that nobody declared, below the first level: overrides set by hand."""
+def undeclared(want: State, live: State, whole: Whole = lambda _key: False) -> dict[Key, Body]:
+    """Settings of declared resources that nobody declared, below the first level or seen beside: set by hand.
+
+    Of what is compared as a `whole` they are differences, told elsewhere.
+    """
     found: dict[Key, Body] = {}
     for key in sorted(want.keys() & live.keys()):
         declared = {path for path, _ in flat(want[key].settings)}
-        extra = {
-            path[-1]: value
-            for path, value in flat(live[key].settings)
-            if len(path) > 1 and path not in declared
-        }
+        inner = () if whole(key) else flat(live[key].settings)
+        extra = {p[-1]: value for p, value in inner if len(p) > 1 and p not in declared}
+        extra |= {n: v for n, v in live[key].facts.items() if (n,) not in declared}
         if extra:
             found[key] = extra
     return found

@@ -20,6 +20,7 @@ from reconciler.core.model import (
     Risk,
     nothing,
 )
+from reconciler.core.unicode import spelt
 from reconciler.errors import Stale
 
 FORMAT = "kstate.plan/v1"
@@ -218,7 +219,7 @@ def risk_json(risk: Risk) -> dict[str, Any]:
 def render(plan: Plan) -> bytes:
     """The plan as a file: one line a change, so that a difference of two plans can be read."""
     text = json.dumps(to_json(plan), sort_keys=True, indent=1, ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass") + b"\n"
+    return spelt(text).encode() + b"\n"
 
 
 def parse(data: bytes) -> Plan:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from reconciler.core.book import Owned, claimed
-from reconciler.core.desired import with_unseen
+from reconciler.core.book import Owned
 from reconciler.core.model import (
-    Action,
     Body,
     Change,
     Driver,
     Json,
     Key,
     Kind,
-    Level,
     Outcome,
     Platform,
     Resource,
@@ -31,7 +28,7 @@ from reconciler.core.model import (
 from reconciler.core.plan import Plan, cluster_digest
 from reconciler.core.result import AS_PLANNED, Result
 from reconciler.core.risk import Approval, Gate, gate
-from reconciler.core.settle import Moved, Settled, settle
+from reconciler.core.settle import Settled
 from reconciler.engine.clusters import (
     Options,
     driver_of,
@@ -40,7 +37,6 @@ from reconciler.engine.clusters import (
     side_by_side,
     stamp,
     state_of,
-    vetted,
 )
 from reconciler.engine.keeping import (
     Keeper,
@@ -51,7 +47,8 @@ from reconciler.engine.keeping import (
     names,
     store_on,
 )
-from reconciler.engine.reading import Look, read_back, touched
+from reconciler.engine.reading import Look, read_back
+from reconciler.engine.settling import met
 from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger.lock import acquire
@@ -60,7 +57,6 @@ from reconciler.secrets.references import resolve
 
 STOPPED = "stopped by a signal"
 ADDRESS = "bootstrap.servers"
-AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
 
 
 class Unready(KstateError):
@@ -69,24 +65,6 @@ class Unready(KstateError):
     def __init__(self, failures: Mapping[str, KstateError]) -> None:
         super().__init__("; ".join(error.message for error in failures.values()))
         self.failures = failures
-
-
-class Drifted(Stale):
-    """The cluster is neither as the plan found it nor as the plan wants it."""
-
-    def __init__(self, cluster: str, moved: Sequence[Moved]) -> None:
-        lines = [_moved_line(item) for item in moved]
-        super().__init__(
-            "\n".join([f"cluster {cluster} has moved since the plan was made:", *lines]), hint=AGAIN
-        )
-
-
-def _moved_line(item: Moved) -> str:
-    what = ".".join(item.path) or "it"
-    return (
-        f"  {item.change.key}: {what} was {item.planned_from!r} when planned,"
-        f" is {item.now!r} now, wanted {item.wanted!r}"
-    )
 
 
 def stands_in_the_way(plan: Plan, approvals: Sequence[Approval]) -> Gate:
@@ -283,45 +261,10 @@ def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options
         name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
     }
     options.say(f"{cluster.name}: reading again what the plan touches")
-    live = touched(session, drivers, changes)
-    recorded = _recorded(cluster.name, live, keeper)
-    known = {**recorded, **dict(_found_unfit(plan, changes, recorded, keeper, kinds))}
-    settled = settle(changes, with_unseen(live, known, kinds))
-    if settled.moved:
-        raise Drifted(cluster.name, settled.moved)
-    _same_evidence(session, drivers, settled.todo)
+    settled = met(plan, Look(session, kinds, drivers), keeper, options.say)
     if keeper is not None:
         keeper.begin(_intended(session, platform, keeper), plan)
     return _Ready(session, kinds, drivers, settled, keeper, frozenset(plan.protected))
-
-
-def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Body]:
-    """What the ledger says was applied last, a killed apply's intents that came true included."""
-    if keeper is None:
-        return {}
-    return {
-        Key(cluster, kind, name): owned.settings
-        for (kind, name), owned in claimed(keeper.book, keeper.estate, live).own.items()
-    }
-
-
-def _found_unfit(
-    plan: Plan,
-    changes: Sequence[Change],
-    recorded: Mapping[Key, Body],
-    keeper: Keeper | None,
-    kinds: Mapping[str, Kind],
-) -> Iterator[tuple[Key, Body]]:
-    """Secrets that were tried when the plan was made, and did not fit: what was recorded before that is no proof."""
-    for change in changes:
-        lost = {
-            edit.path[0]: None
-            for edit in change.edits
-            if edit.before is None and edit.path[0] in kinds[change.key.kind].unseen
-        }
-        owned = keeper.book.own.get((change.key.kind, change.key.name)) if keeper else None
-        if lost and change.before is not None and (owned is None or owned.at <= plan.created):
-            yield change.key, {**recorded.get(change.key, {}), **lost}
 
 
 def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
@@ -337,27 +280,6 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
             scope = Scope(found, fields, wanted=bodies)
             state.update(state_of(session, name, driver_of(kind, platform), scope))
     return state
-
-
-def _same_evidence(session: Session, drivers: Mapping[str, Driver], todo: Sequence[Change]) -> None:
-    """What a change would cost is looked at again: another class of evidence makes another plan."""
-    costly = [c for c in todo if c.action is Action.DELETE or any(r.evidence for r in c.risks)]
-    bare = [replace(c, risks=tuple(risk for risk in c.risks if not risk.evidence)) for c in costly]
-    for before, after in zip(costly, vetted(session, drivers, bare), strict=True):
-        was, now = _codes(before), _codes(after)
-        if was != now:
-            raise Stale(
-                f"{before.key}: the plan was made with {_listed(was)}, but now it is {_listed(now)}",
-                hint=AGAIN,
-            )
-
-
-def _listed(codes: set[str]) -> str:
-    return ", ".join(sorted(codes)) or "no danger"
-
-
-def _codes(change: Change) -> set[str]:
-    return {risk.code for risk in change.risks if risk.level is not Level.NOTICE}
 
 
 # --- writing

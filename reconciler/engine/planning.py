@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import cast
 
 from reconciler import __version__
@@ -24,7 +25,7 @@ from reconciler.core.model import (
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
-from reconciler.core.risk import assess, destroying, protect, with_risks
+from reconciler.core.risk import assess, destroying, doubted, protect, with_risks
 from reconciler.engine.clusters import (
     Options,
     side_by_side,
@@ -43,6 +44,7 @@ from reconciler.engine.intent import (
     ledger_of,
     masked,
 )
+from reconciler.engine.reading import agreed
 from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
@@ -96,6 +98,12 @@ def _problems(want: Desired) -> Iterator[Problem]:
 
 
 def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
+    """One cluster, read again as long as its servers say that it is not as it was read."""
+    look = partial(_look, spec, wanted, options)
+    return agreed(look, lambda part: doubted(part.changes), options.say)
+
+
+def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
     with survey(spec, wanted, options) as found:
         changes = _assessed(found, options)
     document, want, keeping = found.document, found.want, found.keeping

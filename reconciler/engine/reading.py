@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.core.desired import with_unseen
 from reconciler.core.model import (
@@ -24,6 +25,10 @@ from reconciler.core.settle import settle
 from reconciler.engine.clusters import Say, asked, fields_of, state_of
 from reconciler.errors import Failed
 
+T = TypeVar("T")
+# Seconds. A single broker was up to 5 s behind with a thousand new topics.
+AGREEMENT = 30.0
+
 
 def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
     """Everything the changes are about, and nothing else, as it is now."""
@@ -38,6 +43,23 @@ def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[C
             scope = Scope(found, fields_of(bodies), facts=expecting, wanted=wanted)
             state.update(state_of(session, name, driver, scope))
     return state
+
+
+def agreed(look: Callable[[], T], doubts: Callable[[T], Sequence[Key]], say: Say) -> T:
+    """Looks until no server contradicts what was read, for at most 30 s; after that the last look stands.
+
+    Whoever answers a read may be seconds behind what was written, and knows nothing of it: no plan is made of that,
+    and nothing is called impossible for it.
+    """
+    end, pause = time.monotonic() + AGREEMENT, 0.2
+    while True:
+        seen = look()
+        open_ = doubts(seen)
+        if not open_ or time.monotonic() > end:
+            return seen
+        say(f"{open_[0]} is not as it was read, says the server: reading again")
+        time.sleep(pause)
+        pause = min(pause * 1.6, 2.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,16 +54,18 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
     places = ", ".join(words.visible(source) for source in finding.sources)
     head = f"{words.thing(finding.key)}  {SAID[finding.what]}"
     yield f"  {paint(STYLE[finding.what], head)}  {paint('dim', places)}".rstrip()
-    yield from (f"      {_field(field)}" for field in finding.fields)
+    yield from (f"      {_field(field, finding)}" for field in finding.fields)
     if finding.what is not What.PENDING:
         yield "      " + paint("dim", words.visible(finding.note))
 
 
-def _field(field: Field) -> str:
-    name = field.path[-1]
+def _field(field: Field, finding: Finding) -> str:
+    name, none = field.path[-1], words.missing(finding.key)
     sides = [("is", field.live), ("wanted", field.wanted), ("applied", field.applied)]
-    told = ", ".join(f"{side} {words.value(name, value)}" for side, value in sides)
-    return f"{words.visible(name)}: {told}"
+    told = ", ".join(
+        f"{side} {none if value is None else words.value(name, value)}" for side, value in sides
+    )
+    return f"{words.label(field.path)}: {told}"
 
 
 def _closing(drift: Drift, paint: Paint) -> str:

@@ -76,7 +76,7 @@ def settings(change: Change) -> Iterator[tuple[str, str]]:
     """(name, what happens to it) of a change, in the order of the names."""
     if change.action is Action.UPDATE:
         for edit in sorted(change.edits, key=lambda edit: (len(edit.path), edit.path)):
-            name, none = edit.path[-1], DEFAULT if change.key.kind == "topic" else NONE
+            name, none = edit.path[-1], missing(change.key)
             before, after = (
                 none if side is None else value(name, side) for side in (edit.before, edit.after)
             )
@@ -85,6 +85,11 @@ def settings(change: Change) -> Iterator[tuple[str, str]]:
     body = change.after if change.action is Action.CREATE else change.before
     for path, found in _once(dict(flat(body or {}))):
         yield label(path), value(path[-1], found)
+
+
+def missing(key: Key) -> str:
+    """What there is where a setting is not: a topic's goes back to the broker's."""
+    return DEFAULT if key.kind == "topic" else NONE
 
 
 def label(path: Path) -> str:

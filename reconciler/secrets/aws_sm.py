@@ -7,6 +7,7 @@ NAME is a secret's name or its whole ARN, which says the region as well. Who ask
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import closing
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from reconciler.errors import BadUsage
 
 SCHEME = "aws-sm"
+# What a secret's name or ARN may hold (CreateSecret, `Name`), and any member of its JSON.
+FORM = re.compile(r"[A-Za-z0-9/_+=.@:-]+(#[^#\s]+)?")
 TIMEOUT = 10
 _texts: dict[str, str] = {}
 _lock = threading.Lock()

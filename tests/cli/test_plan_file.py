@@ -6,6 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +114,22 @@ def test_the_plan_itself_is_shown(
     assert PLAN.digest in capsys.readouterr().out
 
 
-def forged(**more: Any) -> Plan:
-    from dataclasses import replace
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_half_a_pair_of_utf_16_is_saved_read_back_and_shown(
+    form: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A server may tell one in its JSON, in a name or in a value; no file in UTF-8 can hold it."""
+    schema = {"schema": {"doc": "a \ud83d b", "\udc00": '\\ud800 is "\ud800"'}}
+    change = Change(Key("live", "schema", "odd-\udfff"), None, schema)
+    plan = replace(PLAN, waves=((change,),), unmanaged=("live/schema/\ud800",))
+    file = tmp_path / "plan.json"
+    file.write_bytes(render(plan))
+    assert read_plan(str(file)) == plan
+    assert run(["show", str(file), "--format", form]) == 0
+    assert plan.digest in capfd.readouterr().out
 
+
+def forged(**more: Any) -> Plan:
     return replace(PLAN, waves=((replace(UPDATE, **more),),))
 
 
