@@ -238,7 +238,9 @@ class _Quiet(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # a body that waits for the headers to be acknowledged costs 40 ms
+    disable_nagle_algorithm = (
+        True  # a body that waits for the headers to be acknowledged costs 40 ms
+    )
     service: Service
 
     def _any(self) -> None:

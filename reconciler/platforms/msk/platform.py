@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from typing import cast
 
 from reconciler.core.model import Body, Document, Path, Platform
 from reconciler.platforms.msk.access import CODES as ACCESS
 from reconciler.platforms.msk.access import acl_kind
 from reconciler.platforms.msk.limits import CODES as LIMITS
-from reconciler.platforms.msk.login import log_in
-from reconciler.platforms.msk.settings import SERVERLESS, Settings, settings
+from reconciler.platforms.msk.login import WAYS_IN, log_in
+from reconciler.platforms.msk.settings import SERVERLESS, STANDARD, Settings, settings
 from reconciler.platforms.msk.topic_api import CODES as TOPIC_API
 from reconciler.platforms.msk.topics import topic_kind
 from reconciler.platforms.msk.users import CODES as USERS
@@ -25,13 +26,16 @@ MSK_CONNECT = (
     "MSK Connect is not offered: run Connect workers beside the cluster, and name them in `connect`"
 )
 REPLICATOR = "MSK Replicator is not offered: run MirrorMaker 2 on Connect workers, and name them in `connect`"
-BROKERS = "they go by Kafka's protocol, and with `via: api` no broker is in reach"
+BROKERS = "that goes by Kafka's protocol, and with `via: api` no broker is in reach"
 NO_KEY = (
     "MSK keeps users as secrets in AWS Secrets Manager: name the key that encrypts them, `users: {kmsKey: ...}` in"
     " `spec.msk`"
 )
 IAM_ONLY = "MSK Serverless knows only IAM: make a role, and say what it may do by an Acl with `access: iam`"
 NO_QUOTAS = "MSK Serverless has limits of its own for every client, and takes no others"
+NO_LEDGER = (
+    "it takes no `min.compaction.lag.ms`, without which a lock in a compacted topic is no lock"
+)
 WIRES = frozenset({"kafka-admin", "acl", "ledger", "quota", "registry", "connect"})
 BESIDE = frozenset({"iam-policy", "aws-scram"})
 # AWS's own services that look like what these members are for.
@@ -80,18 +84,25 @@ def _fitted(own: Settings, there: frozenset[str]) -> Platform:
     }
     wires = {"registry", "connect", "msk-api"} if own.via == "api" else WIRES
     if own.kind == SERVERLESS:
-        # The ledger needs min.compaction.lag.ms, and ACLs an authorizer that this kind has not.
         wires = wires - {"acl", "ledger", "quota"}
-    return replace(PLATFORM, kinds=made, lacks=lacks, wires=frozenset(wires) | BESIDE)
+    title = PLATFORM.title if own.kind == STANDARD else f"{PLATFORM.title} {own.kind.title()}"
+    wired = frozenset(wires) | BESIDE
+    return replace(PLATFORM, title=title, kinds=made, lacks=lacks, wires=wired)
+
+
+def implied(spec: Body) -> Body:
+    """With what MSK's listeners speak, so that whoever else has to log in there knows that a login is needed."""
+    given = cast("Body", spec.get("kafka") or {})
+    return {**spec, "kafka": {**WAYS_IN[settings(spec).auth], **given}}
 
 
 def _lacks(own: Settings, there: frozenset[str]) -> Iterator[tuple[str, str]]:
     if own.kind == SERVERLESS:
-        yield from (("user", IAM_ONLY), ("quota", NO_QUOTAS))
+        yield from (("ledger", NO_LEDGER), ("quota", NO_QUOTAS), ("user", IAM_ONLY))
     elif not own.key:
         yield "user", NO_KEY
     if own.via == "api":
-        yield from (("quota", BROKERS), ("mirror", BROKERS))
+        yield from ((kind, BROKERS) for kind in ("ledger", "mirror", "quota"))
     if "registry" not in there:
         yield "schema", GLUE
     if "connect" not in there:
@@ -124,11 +135,11 @@ PLATFORM = Platform(
     check=check,
     fitted=fitted,
     tiers={
-        "Standard": _tier(type="standard"),
-        "Standard, via api": _tier(type="standard", via="api"),
-        "Express": _tier(type="express"),
-        "Express, via api": _tier(type="express", via="api"),
-        "Serverless": _tier(type="serverless"),
+        "standard": _tier(type="standard"),
+        "express": _tier(type="express"),
+        "serverless": _tier(type="serverless"),
+        "via api": _tier(via="api"),
     },
+    implied=implied,
     codes=(*LIMITS, *TOPIC_API, *ACCESS, *USERS),
 )

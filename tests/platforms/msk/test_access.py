@@ -201,10 +201,12 @@ def test_one_acl_in_the_place_of_another_opens_nothing(iam: Estate, name: str) -
     """Neither when it is planned nor when the apply weighs it again."""
     read = [{"resource": "topic", "name": f"{name}t", "operation": "Read"}]
     write = [{"resource": "topic", "name": f"{name}t", "operation": "Write"}]
-    iam.estate()
-    iam.write(acl("app", "User:app", bindings=read))
+    iam.write(acl("reads", "User:app", bindings=read))
     iam.applied("KS293")
-    iam.write(acl("app", "User:app", bindings=write))
-    assert iam.spec.plan_json().codes == {"KS221", "KS231"}
-    iam.applied("KS221", "KS231")
+    iam.write(
+        acl("reads", "User:app", bindings=read, metadata={"ensure": "absent"}),
+        acl("writes", "User:app", bindings=write),
+    )
+    assert iam.spec.plan_json().codes == {"KS221"}
+    iam.applied("KS221")
     iam.settled()

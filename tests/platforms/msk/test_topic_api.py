@@ -111,7 +111,7 @@ def test_kinds_that_need_a_broker_are_refused_with_the_reason(api: Estate) -> No
     told = api.spec.plan()
     assert told.code == 64
     assert (
-        "no cluster can hold this Quota: live: Amazon MSK does not offer quota: they go by"
+        "no cluster can hold this Quota: live: Amazon MSK does not offer quota: that goes by"
         in told.err
     )
     assert "live is reached `via: api`, which knows no ACLs: write `access: iam`" in told.err
