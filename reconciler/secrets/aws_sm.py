@@ -18,6 +18,10 @@ SCHEME = "aws-sm"
 # What a secret's name or ARN may hold (CreateSecret, `Name`), and any member of its JSON.
 FORM = re.compile(r"[A-Za-z0-9/_+=.@:-]+(#[^#\s]+)?")
 TIMEOUT = 10
+HINT = (
+    "Who asks needs `secretsmanager:GetSecretValue` on it and `kms:Decrypt` on its key; AWS_PROFILE and AWS_REGION say"
+    " who and where."
+)
 _texts: dict[str, str] = {}
 _lock = threading.Lock()
 
@@ -48,10 +52,12 @@ def _asked(name: str) -> str:
             answer = client.get_secret_value(SecretId=name)
     except (BotoCoreError, ClientError) as error:
         words = " ".join(str(error).split())
-        hint = "It needs `secretsmanager:GetSecretValue` on it, and `kms:Decrypt` on its key."
-        raise BadUsage(f"{SCHEME}:{name}: {words}", hint=hint) from error
+        raise BadUsage(f"{SCHEME}:{name}: {words}", hint=HINT) from error
     if "SecretString" not in answer:
-        raise BadUsage(f"{SCHEME}:{name}: the secret is binary; only text can be used")
+        what = "the secret is binary; only text can be used"
+        # botocore takes an answer that was cut short for an empty one.
+        why = what if "SecretBinary" in answer else "AWS's answer cannot be read"
+        raise BadUsage(f"{SCHEME}:{name}: {why}")
     return str(answer["SecretString"])
 
 

@@ -38,6 +38,7 @@ DOCUMENTS = {
     "kms": "https://docs.aws.amazon.com/kms/latest/APIReference/API_{}.html",
     "sts": "https://docs.aws.amazon.com/STS/latest/APIReference/API_{}.html",
 }
+NAMES = {"secretsmanager": "AWS Secrets Manager", "kms": "AWS KMS", "sts": "AWS STS"}
 USED = {
     "secretsmanager": (
         "BatchGetSecretValue",
@@ -68,8 +69,12 @@ def model(service: str) -> ServiceModel:
 
 @dataclass
 class Door(Service):
-    """One AWS endpoint. `keys` are secrets by access key id; `denied` says which operation on which input is a 403."""
+    """One AWS endpoint. `scope` is its name in signatures, `keys` are secrets by access key id.
 
+    `denied` says which operation on which input is a 403.
+    """
+
+    scope: str = ""
     keys: dict[str, str] = field(default_factory=lambda: dict([KEY]))
     denied: Callable[[str, Mapping[str, Any]], bool] = lambda _operation, _given: False
 
@@ -86,7 +91,7 @@ class Door(Service):
 
     def refusal(self, status: int, code: str, message: str) -> Reply:
         """An error as the service's protocol words it."""
-        if self.name == "sts":
+        if self.scope == "sts":
             text = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
             return Reply(status, (text + "<RequestId>r</RequestId></ErrorResponse>").encode())
         body = {"__type": code, "message": message}
@@ -109,7 +114,7 @@ def signed(door: Door) -> Callable[[Call], Reply | None]:
         if secret is None:
             words = "The security token included in the request is invalid."
             return door.refusal(403, "UnrecognizedClientException", words)
-        if (region, service) != (REGION, door.name):
+        if (region, service) != (REGION, door.scope):
             return door.refusal(403, "SignatureDoesNotMatch", f"signed for {service} in {region}")
         if _signature(call, (key, secret, region, service), names.split(";")) != signature:
             return door.refusal(403, "InvalidSignatureException", "The signature does not match.")
@@ -209,7 +214,7 @@ def emulated(service: str) -> Door:
     from werkzeug.test import Client
 
     about, client = model(service), Client(create_backend_app(service))
-    door = Door(service, [], version=lambda _call: about.api_version)
+    door = Door(NAMES[service], [], version=lambda _call: about.api_version, scope=service)
     door.login = signed(door)
     door.unknown = lambda _call, why: door.refusal(400, "UnknownOperationException", why)
 
@@ -224,18 +229,18 @@ def emulated(service: str) -> Door:
 
 
 def _checked(door: Door, operation: str, call: Call) -> Reply | None:
-    if door.name == "sts":
+    if door.scope == "sts":
         given: Any = dict(parse_qsl(call.data.decode()))
     else:
         given = call.json
-        shape = model(door.name).operation_model(operation).input_shape
+        shape = model(door.scope).operation_model(operation).input_shape
         if wrong := list(unfit(shape, given, operation)):
             door.violations += wrong
             return door.refusal(400, "ValidationException", "; ".join(wrong))
     if door.denied(operation, given):
-        words = f"User is not authorized to perform: {door.name}:{operation}"
+        words = f"User is not authorized to perform: {door.scope}:{operation}"
         return door.refusal(400, "AccessDeniedException", words)
-    for tag in given.get("Tags", ()) if door.name == "secretsmanager" else ():
+    for tag in given.get("Tags", ()) if door.scope == "secretsmanager" else ():
         if not TAG.fullmatch(tag["Value"]):
             return door.refusal(
                 400, "InvalidRequestException", f"Invalid tag value: {tag['Value']}"
@@ -304,7 +309,7 @@ def cloud(*own: Door) -> Iterator[Cloud]:
     """Secrets Manager, KMS and STS, and whatever doors of one's own, on loopback as long as the block lasts."""
     from moto.server import ThreadedMotoServer
 
-    doors = {door.name: door for door in (*map(emulated, USED), *own)}
+    doors = {door.scope: door for door in (*map(emulated, USED), *own)}
     behind = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     with ExitStack() as stack:
         for door in doors.values():

@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes import front
 from tests.fakes.aws import ACCOUNT, REGION, Door, encoded, model, plain, signed, unfit
 from tests.fakes.server import Call, Reply, Route
+from tests.live.proxy import Request
 
-DOCUMENT = "https://docs.aws.amazon.com/msk/1.0/apireference/{}"
+DOCUMENT = "https://docs.aws.amazon.com/msk/1.0/apireference/{}.html"
+DOCUMENT_V2 = "https://docs.aws.amazon.com/MSK/2.0/APIReference/v2-{}.html"
 UUID = "11111111-2222-3333-4444-555555555555-1"
 PAGE = 2
 DEFAULTS = {
@@ -132,7 +135,7 @@ Act = Callable[[Msk, Mapping[str, Any]], dict[str, Any]]
 def door(msk: Msk) -> Door:
     """The API of a cluster, strict and signed."""
     about = model("kafka")
-    made = Door("kafka", [], version=lambda _call: about.api_version)
+    made = Door("Amazon MSK", [], version=lambda _call: about.api_version, scope="kafka")
     made.login = signed(made)
     made.unknown = lambda _call, why: made.refusal(404, "NotFoundException", why)
     made.routes = [
@@ -141,7 +144,7 @@ def door(msk: Msk) -> Door:
             path,
             _handler(made, msk, name),
             query=frozenset({"maxResults", "nextToken", "topicNameFilter"}),
-            document=DOCUMENT.format(_page(path)),
+            document=_page(path),
         )
         for name, path in PATHS.items()
     ]
@@ -150,9 +153,8 @@ def door(msk: Msk) -> Door:
 
 def _page(path: str) -> str:
     """AWS names its pages after the path."""
-    version = "v2-" if path.startswith("/api/v2") else ""
     bare = re.sub(r"^/(api/)?v\d/|[{}_]", "", path).replace("/", "-")
-    return f"{version}{bare}.html"
+    return (DOCUMENT_V2 if path.startswith("/api/v2") else DOCUMENT).format(bare)
 
 
 def _handler(made: Door, msk: Msk, operation: str) -> Callable[[Call], Reply]:
@@ -394,3 +396,42 @@ def _unknown_secret(msk: Msk, arn: str) -> tuple[str, str] | None:
 def everything(msk: Msk) -> Iterator[str]:
     """Names of all topics as they are now, however old reads are."""
     yield from (name for name in sorted(msk._past) if msk.topic(name))
+
+
+def limited(settable: frozenset[str]) -> Callable[[Request], bytes | None]:
+    """For a front: how brokers of Express and Serverless answer to settings that they do not take."""
+    from kafka.protocol import admin as messages
+
+    def instead(request: Request) -> bytes | None:
+        if request.api == "CreateTopics":
+            asked = {t.name: {c.name for c in t.configs} for t in request.body.topics}
+        elif request.api == "IncrementalAlterConfigs":
+            asked = {r.resource_name: {c.name for c in r.configs} for r in request.body.resources}
+        else:
+            return None
+        wrong = {
+            name: sorted(names - settable) for name, names in asked.items() if names - settable
+        }
+        if not wrong:
+            return None
+        words = {
+            name: f"Config not supported: {', '.join(wrong.get(name, ['another']))}"
+            for name in asked
+        }
+        if request.api == "CreateTopics":
+            kind = messages.CreateTopicsResponse
+            rows = [
+                kind.CreatableTopicResult(name=n, error_code=40, error_message=w)
+                for n, w in words.items()
+            ]
+            return front.encoded(kind(throttle_time_ms=0, topics=rows), request)
+        kind = messages.IncrementalAlterConfigsResponse
+        rows = [
+            kind.AlterConfigsResourceResponse(
+                resource_type=2, resource_name=n, error_code=40, error_message=w
+            )
+            for n, w in words.items()
+        ]
+        return front.encoded(kind(throttle_time_ms=0, responses=rows), request)
+
+    return instead
