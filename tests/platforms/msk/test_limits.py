@@ -156,7 +156,9 @@ def problems(iam: Estate, **given: Any) -> str:
 def test_a_cluster_document_is_checked(api: Estate) -> None:
     assert "MSK Serverless knows only `iam`" in problems(api, type="serverless", auth="scram")
     assert "no topic API for Serverless" in problems(api, type="serverless", via="api")
-    assert "must be one of `standard`, `express`, `serverless`, found `expres`" in problems(api, type="expres")
+    assert "must be one of `standard`, `express`, `serverless`, found `expres`" in problems(
+        api, type="expres"
+    )
     assert "must be the ARN of an MSK cluster" in problems(api, arn="demo")
     assert "must be a folder below the spec folder" in problems(api, policies="../iam")
     assert "MSK takes no alias" in problems(api, users={"kmsKey": "alias/kafka"})
