@@ -83,6 +83,7 @@ def _adds_up(plan: Plan) -> bool:
         len({*clusters}) == len(clusters)
         and len({*changed}) == len(changed)
         and all(key.cluster in clusters and key.kind in load() for key in keys)
+        and plan.owners.keys() <= {*changed}
         and all(_shown_as_done(change, kind(change.key)) for change in plan.changes)
     )
 

@@ -42,22 +42,26 @@ T = TypeVar("T")
 class Answer:
     """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
 
-    `location` is where a redirection leads: it is not followed here.
+    `headers` are by their names in small letters.
     """
 
     status: int
     body: Any
     text: str
-    location: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
     @property
+    def location(self) -> str:
+        """Where a redirection leads: it is not followed here."""
+        return self.headers.get("location", "")
+
+    @property
     def words(self) -> str:
-        said = self.body.get("message") if isinstance(self.body, Mapping) else None
-        text = " ".join(str(said or self.text).split())
+        text = " ".join(_said(self.body, self.text).split())
         # Cut after it is masked: half a secret is still one.
         return f"{self.status} {redact(text)[:1000]}".strip()
 
@@ -71,15 +75,32 @@ class _Asked(NamedTuple):
     timeout: float
 
 
+def _said(body: Any, text: str) -> str:
+    """A server's own sentence: its `message`, that of its `error`, the `detail` of its `errors`; of HTML the text."""
+    if isinstance(body, Mapping):
+        errors = [e for e in body.get("errors") or () if isinstance(e, Mapping)]
+        inner = body.get("error")
+        said = "; ".join(str(e.get("detail") or e.get("title") or "") for e in errors)
+        nested = inner.get("message") if isinstance(inner, Mapping) else None
+        return str(body.get("message") or nested or said or text)
+    return re.sub(r"<[^>]*>", " ", text) if text.lstrip().startswith("<") else text
+
+
 @dataclass
 class Http:
-    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's."""
+    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
+
+    `plain` are characters that stay as they are in a segment of a path, such as the colon of `configs:alter`.
+    `sign` makes the headers of a login that changes while we are at it, for every request anew.
+    """
 
     what: str
     url: str
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
+    plain: str = ""
+    sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
 
     def send(
         self,
@@ -109,10 +130,18 @@ class Http:
         asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
         return self._sent(asked, "question")
 
+    def follow(self, url: str) -> Answer:
+        """A read of an address that the server itself named. Raises ServerRefused for one that leads elsewhere."""
+        base = self.url.rstrip("/")
+        if not url.startswith((f"{base}/", f"{base}?")):
+            raise ServerRefused(f"{self.what} ({self.url}): it names an address elsewhere: {url}")
+        return self._sent(_Asked("GET", url, None, self.timeout), "read")
+
     def _sent(self, asked: _Asked, what: str) -> Answer:
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json", **self.headers}
+        signed = self.sign() if self.sign else {}
+        headers = {"Accept": "application/json", **self.headers, **signed}
         content = None if asked.body is None else json.dumps(asked.body).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
@@ -127,10 +156,10 @@ class Http:
             )
         except HTTPError as error:
             raise self._failure(error, reading=what != "write") from error
-        return self._answer(found.status, found.data, found.headers.get("Location", ""))
+        return self._answer(found.status, found.data, found.headers)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
-        steps = "/".join(quote(step, safe="") for step in path)
+        steps = "/".join(quote(step, safe=self.plain) for step in path)
         return f"{self.url.rstrip('/')}/{steps}" + (f"?{urlencode(query)}" if query else "")
 
     @cached_property
@@ -155,13 +184,13 @@ class Http:
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
-    def _answer(self, status: int, data: bytes, location: str) -> Answer:
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text, location)
+        found = Answer(status, body, text, {name.lower(): v for name, v in headers.items()})
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found

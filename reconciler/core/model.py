@@ -352,7 +352,7 @@ class Kind:
     document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
     look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
     `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
-    that no server tells are those in use.
+    that no server tells are those in use. `elsewhere` is the reason of every platform that has no driver for it.
     """
 
     name: str
@@ -378,6 +378,7 @@ class Kind:
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    elsewhere: str = ""
     owns: str = ""
     owned_as: Callable[[str], str] = silent.same
     rights: Mapping[str, str] = field(default_factory=dict)

@@ -52,6 +52,7 @@ class Plan:
     the digest covers. `root` is where relative `file:` references start, relative to where the plan was made.
     `ledger` says where ownership is recorded (`topic`, and `cluster` if it is another one); empty without an Estate.
     `protected` are those of the changed resources whose document protects them.
+    `owners` are the teams that the documents of changed resources name.
     `records` are to be brought up to date by an apply without anything being written to a resource.
     """
 
@@ -73,6 +74,7 @@ class Plan:
     unmanaged: tuple[str, ...] = ()
     risks: tuple[Risk, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    owners: Mapping[Key, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -183,6 +185,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "unmanaged": list(plan.unmanaged),
         "notices": list(plan.notices),
     }
+    if plan.owners:
+        body["owners"] = {str(key): owner for key, owner in sorted(plan.owners.items())}
     return body | {"seal": sha256(body)}
 
 
@@ -273,6 +277,7 @@ def from_json(body: Mapping[str, Any]) -> Plan:
         unmanaged=tuple(body["unmanaged"]),
         risks=tuple(_risks(body["risks"])),
         notices=tuple(body["notices"]),
+        owners={Key.parse(key): owner for key, owner in body.get("owners", {}).items()},
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from reconciler.core.book import Owned
+from reconciler.core.events import Event, Say, Step, ended
 from reconciler.core.model import (
     Body,
     Change,
@@ -56,6 +57,7 @@ from reconciler.platforms import registry as platforms_registry
 from reconciler.secrets.references import resolve
 
 STOPPED = "stopped by a signal"
+FORMER = "until what a former apply may still have sent is through"
 ADDRESS = "bootstrap.servers"
 
 
@@ -115,6 +117,11 @@ class _Run:
     def complete(self) -> bool:
         return all(outcome.status is Status.DONE for outcome in self.outcomes) and not self.failure
 
+    def came_to(self, outcomes: Sequence[Outcome], say: Say) -> None:
+        self.outcomes += outcomes
+        for outcome in outcomes:
+            say(ended(outcome))
+
 
 def apply(
     plan: Plan, options: Options, connections: Mapping[str, Body] = MappingProxyType({})
@@ -132,12 +139,16 @@ def apply(
         runs, broken = side_by_side(
             ready, lambda name: _apply_cluster(plan, name, ready[name], options)
         )
-    outcomes = {outcome.key: outcome for run in runs.values() for outcome in run.outcomes}
+    lost = _Run()
+    reached = {outcome.key for run in runs.values() for outcome in run.outcomes}
+    missing = [change.key for change in plan.changes if change.key not in reached]
+    lost.came_to([Outcome(key, Status.UNKNOWN) for key in missing], options.say)
+    outcomes = {o.key: o for run in (*runs.values(), lost) for o in run.outcomes}
     failures = {name: error.message for name, error in broken.items()}
     failures |= {name: run.failure for name, run in runs.items() if run.failure}
     return Result(
         plan,
-        tuple(outcomes.get(c.key, Outcome(c.key, Status.UNKNOWN)) for c in plan.changes),
+        tuple(outcomes[c.key] for c in plan.changes),
         written=bool(broken) or any(run.written for run in runs.values()),
         interrupted=options.stop.is_set(),
         failures=tuple(sorted(failures.items())),
@@ -225,16 +236,17 @@ def _locked(
     """The ledger, with its lock held until the stack is closed. None without an Estate: nothing is recorded then."""
     if not plan.estate:
         return None
-    options.say(f"{session.cluster}: taking the lock")
+    options.say(Event(Step.LOCKING, session.cluster, words=options.patience))
     home = stack.enter_context(ledger_session(plan.ledger, session, connections, options))
     store = store_on(home, plan.ledger)
     if not store.exists():
         store.create()
     held = acquire(store, session.cluster_id, options.who, wait=options.wait)
     stack.enter_context(held)
+    options.say(Event(Step.LOCKED, session.cluster))
     if held.took_over:
         # At most one batch of a holder that never let go can still be on its way: wait it out, then read.
-        options.say(f"{session.cluster}: waiting out what a former apply may still have sent")
+        options.say(Event(Step.WAITING, session.cluster, words=FORMER))
         time.sleep(options.timeout)
     keeping = look(store, session.cluster_id, plan.estate)
     check_unused(options.seal, keeping.book)
@@ -260,7 +272,6 @@ def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options
     drivers = {
         name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
     }
-    options.say(f"{cluster.name}: reading again what the plan touches")
     settled = met(plan, Look(session, kinds, drivers), keeper, options.say)
     if keeper is not None:
         keeper.begin(_intended(session, platform, keeper), plan)
@@ -287,14 +298,15 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
 
 def _apply_cluster(plan: Plan, cluster: str, ready: _Ready, options: Options) -> _Run:
     """Wave by wave; after one that did not come out right, nothing further is built on it or taken away."""
-    run = _Run([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done])
+    run = _Run()
+    run.came_to([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done], options.say)
     left = {change.key for change in ready.settled.todo}
     for wave in plan.waves_of(cluster):
         todo = [change for change in wave if change.key in left]
         if not run.halted and options.stop.is_set():
             run.halted = STOPPED
         if run.halted:
-            run.outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in todo]
+            run.came_to([Outcome(c.key, Status.SKIPPED, run.halted) for c in todo], options.say)
         elif todo:
             _write_wave(todo, ready, options, run)
     if ready.keeper is not None and not run.failure:
@@ -306,6 +318,7 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
     """One wave written in batches, then read back until it is as planned or the time is over, then recorded."""
     outcomes: list[Outcome] = []
     sent: list[Change] = []
+    options.say(Event(Step.WRITING, ready.session.cluster, total=len(todo)))
     for driver, batch in _batches(todo, ready.drivers):
         if not run.halted and options.stop.is_set():
             run.halted = STOPPED
@@ -316,15 +329,15 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
             continue
         outcomes += _sent(driver, ready.session, batch)
         sent += batch
-        options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
-    outcomes = read_back(
-        sent, outcomes, Look(ready.session, ready.kinds, ready.drivers), options.say
-    )
-    run.outcomes += outcomes
+        count = Event(Step.WRITTEN, ready.session.cluster, batch[0].key.kind, len(sent), len(todo))
+        options.say(count)
+    look = Look(ready.session, ready.kinds, ready.drivers)
+    outcomes = read_back(sent, outcomes, look, options.say)
     # A server that refused all of it has written nothing; where no answer came, it may have.
     run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) for o in outcomes)
     if not run.failure and sent:
         _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
+    run.came_to(outcomes, options.say)
     if not run.halted and any(outcome.status is not Status.DONE for outcome in outcomes):
         run.halted = "not tried: something that had to come first failed"
 

@@ -12,6 +12,7 @@ from typing import cast
 from reconciler import __version__
 from reconciler.core.desired import NAME, Desired, in_owned
 from reconciler.core.diff import diff, flat, nest
+from reconciler.core.events import Event, Step
 from reconciler.core.model import (
     Body,
     Change,
@@ -89,6 +90,8 @@ def plan(spec: Spec, options: Options) -> Planned:
         raise SpecInvalid(sorted(set(conflicts)))
     parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
+    owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
+    made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
     return Planned(made, failures, connections(spec))
 
 
@@ -133,9 +136,10 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     kinds = {change.key.kind for change in changes}
     worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
-    options.say(f"{cluster}: asking the servers about {len(changes)} changes")
+    options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
     changes = vetted(found.session, found.drivers, changes)
+    options.say(Event(Step.VETTED, cluster, total=len(changes)))
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
     return changes + _select(_impossible(found), options.only)

@@ -32,8 +32,6 @@ from reconciler.core.model import (
 from reconciler.kinds import acl_costs, acl_folding
 
 CLUSTER = "kafka-cluster"
-# The one `access` that Kafka itself knows.
-ACL = "acl"
 Grant = Mapping[str, object]
 Rights = Mapping[str, tuple[str, ...]]
 
@@ -136,15 +134,14 @@ def _raw(principal: str, raw: Grant, host: str) -> Binding:
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
-    """Access that is given another way than by Kafka's ACLs, and grants that are mistakes."""
-    access = document.spec.get("access") or ACL
-    if access != ACL:
-        told = f"`access: {access}` is not for every cluster of this document; narrow it with `metadata.clusters`"
+    """Mistakes in the grants, and another way to give access than Kafka's own."""
+    if document.spec.get("access", "acl") != "acl":
+        told = "only `acl`, Kafka's own, is offered by a cluster that this document is for"
         yield ("spec", "access"), told
-    yield from check_grants(document)
+    yield from useless(document)
 
 
-def check_grants(document: Document) -> Iterator[tuple[Path, str]]:
+def useless(document: Document) -> Iterator[tuple[Path, str]]:
     """A grant that names something its role has no use for, or nothing at all, is a mistake."""
     for at, grant in enumerate(cast("Sequence[Grant]", document.spec.get("grants") or ())):
         role, where = str(grant["role"]), ("spec", "grants", str(at))

@@ -80,7 +80,7 @@ def check(document: Document, kind: str) -> Iterator[tuple[Path, str]]:
     if not _by_iam(document):
         yield from acl.check(document)
         return
-    yield from acl.check_grants(document)
+    yield from acl.useless(document)
     spec = document.spec
     hosts = {str(host) for host in cast("Sequence[Json]", spec.get("hosts") or ["*"])}
     if hosts != {"*"}:

@@ -141,7 +141,7 @@ def test_a_role_on_a_cluster_that_is_not_msk(roles: Estate) -> None:
     roles.write(acl("orders", grants=CONSUMER))
     told = roles.spec.plan()
     assert told.code == 64
-    assert "`access: iam` is not for every cluster of this document; narrow it" in told.err
+    assert "only `acl`, Kafka's own, is offered by a cluster that this document is for" in told.err
 
 
 def test_a_principal_of_the_other_kind(roles: Estate) -> None:
