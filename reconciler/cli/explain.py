@@ -42,11 +42,17 @@ def explain(
 
 def codes() -> dict[str, Code]:
     """Every code there is, kinds' own included, in order."""
+    from reconciler.core.ignore import CODES as IGNORE
     from reconciler.core.ownership import CODES as OWNERSHIP
     from reconciler.core.risk import CODES
     from reconciler.kinds.registry import load
 
-    found = [*CODES, *OWNERSHIP, *(code for kind in load().values() for code in kind.codes)]
+    found = [
+        *CODES,
+        *IGNORE,
+        *OWNERSHIP,
+        *(code for kind in load().values() for code in kind.codes),
+    ]
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -36,13 +36,18 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One resource that is not as it should be. `note` says what is known of its past."""
+    """One resource that is not as it should be. `note` says what is known of its past.
+
+    `after` is the last time at which it is known to have been as it was applied, ISO 8601 in UTC, empty where nobody
+    knows: whatever happened to it happened between then and the report.
+    """
 
     key: Key
     what: What
     fields: tuple[Field, ...] = ()
     sources: tuple[str, ...] = ()
     note: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A whole report. `created` is ISO 8601 in UTC."""
+    """A whole report. `created` is ISO 8601 in UTC. `failures` are clusters that could not be looked at, and why."""
 
     clusters: tuple[Seen, ...]
     findings: tuple[Finding, ...]
@@ -77,6 +82,8 @@ class Drift:
     estate: str = ""
     commit: str = ""
     partial: bool = False
+    notices: tuple[str, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
 
     @property
     def drifted(self) -> tuple[Finding, ...]:
@@ -169,6 +176,21 @@ def undeclared(want: State, live: State) -> dict[Key, Body]:
     return found
 
 
+def since(drift: Drift, former: Drift) -> Drift:
+    """With what a former report knows of when each finding came about."""
+    looked = {seen.name for seen in former.clusters}
+    before = {(finding.key, finding.what): finding for finding in former.drifted}
+
+    def told(finding: Finding) -> Finding:
+        if known := before.get((finding.key, finding.what)):
+            # It was there already: what was known of its beginning then is known still.
+            return replace(finding, after=known.after)
+        seen_well = former.created if finding.key.cluster in looked and not former.partial else ""
+        return replace(finding, after=max(finding.after, seen_well))
+
+    return replace(drift, findings=tuple(told(finding) for finding in drift.findings))
+
+
 def to_json(drift: Drift) -> dict[str, Any]:
     """The JSON of `schemas/drift.v1.json`."""
     return {
@@ -181,6 +203,8 @@ def to_json(drift: Drift) -> dict[str, Any]:
         "summary": {str(what): sum(f.what is what for f in drift.findings) for what in What},
         "clusters": [_cluster_json(seen) for seen in drift.clusters],
         "findings": [_finding_json(finding) for finding in drift.findings],
+        "notices": list(drift.notices),
+        "failures": [{"cluster": name, "words": words} for name, words in drift.failures],
     }
 
 
@@ -205,6 +229,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "fields": _fields_json(finding),
         "sources": list(finding.sources),
         "note": finding.note,
+        "after": finding.after,
     }
 
 
@@ -218,3 +243,45 @@ def _fields_json(finding: Finding) -> list[dict[str, Any]]:
         }
         for f in finding.fields
     ]
+
+
+def from_json(body: Mapping[str, Any]) -> Drift:
+    """The reverse of `to_json`. Raises KeyError, TypeError or ValueError for what no `kstate drift` wrote."""
+    if body["format"] != FORMAT:
+        raise ValueError(f"not a {FORMAT} report")
+    return Drift(
+        clusters=tuple(_seen(cluster) for cluster in body["clusters"]),
+        findings=tuple(_finding(finding) for finding in body["findings"]),
+        created=str(body["created"]),
+        kstate=str(body["kstate"]),
+        estate=str(body["spec"]["estate"]),
+        commit=str(body["spec"]["commit"]),
+        partial=bool(body["partial"]),
+        notices=tuple(map(str, body["notices"])),
+        failures=tuple((str(f["cluster"]), str(f["words"])) for f in body["failures"]),
+    )
+
+
+def _seen(body: Mapping[str, Any]) -> Seen:
+    return Seen(
+        name=str(body["name"]),
+        id=str(body["id"]),
+        managed=int(body["managed"]),
+        unmanaged=tuple(map(str, body["unmanaged"])),
+        out_of_scope=int(body["out_of_scope"]),
+        undeclared={Key.parse(key): extra for key, extra in body["undeclared"].items()},
+        trouble=str(body["trouble"]),
+        conditions=tuple(map(str, body["conditions"])),
+    )
+
+
+def _finding(body: Mapping[str, Any]) -> Finding:
+    sides = ("applied", "live", "wanted")
+    return Finding(
+        key=Key.parse(body["key"]),
+        what=What(body["what"]),
+        fields=tuple(Field(tuple(f["path"]), *(f[side] for side in sides)) for f in body["fields"]),
+        sources=tuple(map(str, body["sources"])),
+        note=str(body["note"]),
+        after=str(body["after"]),
+    )

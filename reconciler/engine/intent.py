@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.core.desired import Desired, desired
 from reconciler.core.diff import flat, nest
 from reconciler.core.model import Body, Document, Json, Key, Path, Place, Platform
+from reconciler.core.near import did_you_mean
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import TOPIC
 from reconciler.errors import BadUsage, Problem, SpecInvalid
@@ -32,6 +33,7 @@ def check(spec: Spec) -> None:
         for path, message in kinds[document.kind].check(document)
     ]
     problems += _quarrels(spec)
+    problems += _unknown_kinds(spec)
     known = platforms_registry.names()
     for document in spec.clusters:
         if (found := document.spec["platform"]) not in known:
@@ -39,6 +41,18 @@ def check(spec: Spec) -> None:
             problems.append(Problem(document.file, *document.locate(PLATFORM), words))
     if problems:
         raise SpecInvalid(problems)
+
+
+def _unknown_kinds(spec: Spec) -> Iterator[Problem]:
+    """Ignore rules for kinds that there are not."""
+    known = kinds_registry.load()
+    for document in spec.ignores:
+        for index, glob in enumerate(cast("Sequence[str]", document.spec["resources"])):
+            kind = glob.partition("/")[0]
+            if kind not in known:
+                words = f"no kind is called `{kind}`{did_you_mean(kind, known)}"
+                at = document.locate(("spec", "resources", str(index)))
+                yield Problem(document.file, *at, words)
 
 
 def _quarrels(spec: Spec) -> Iterator[Problem]:

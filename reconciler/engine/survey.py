@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.book import claimed
 from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.ignore import Hidden, hold, rules
 from reconciler.core.model import (
     Body,
     Condition,
@@ -35,7 +36,11 @@ from reconciler.spec.folder import Spec
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets."""
+    """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets.
+
+    `last` are the settings last applied. `hidden` is what ignore rules kept out of `want` and `last`, and `matched` are
+    the names of those that speak of anything here.
+    """
 
     document: Document
     platform: Platform
@@ -49,14 +54,13 @@ class Survey:
     live: State
     pruned: Set[Key]
     tried: Mapping[Key, Condition]
+    last: State = field(default_factory=dict)
+    hidden: tuple[Hidden, ...] = ()
+    matched: frozenset[str] = frozenset()
 
     @property
     def cluster(self) -> str:
         return self.document.name
-
-    @property
-    def last(self) -> State:
-        return self.keeping.last(self.cluster)
 
 
 @contextmanager
@@ -82,7 +86,17 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        yield Survey(*found, kinds, drivers, looks, live, pruned, tried)
+        yield _held(spec, Survey(*found, kinds, drivers, looks, live, pruned, tried, last), options)
+
+
+def _held(spec: Spec, found: Survey, options: Options) -> Survey:
+    """With what ignore rules leave as it is out of every comparison."""
+    given = [rule for rule in rules(spec.ignores) if rule.holds(options.now.date().isoformat())]
+    if not given:
+        return found
+    held = hold(given, found.want.state, found.last, found.live)
+    want = replace(found.want, state=dict(held.want))
+    return replace(found, want=want, last=held.last, hidden=held.hidden, matched=held.matched)
 
 
 def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
