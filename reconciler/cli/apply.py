@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.engine.clusters import Options
     from reconciler.engine.planning import Planned
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "github")
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +44,13 @@ def apply(
         typer.Option("--expect", metavar="DIGEST", help="Apply only if this is the plan's digest."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Approves no risk.")] = False,
-    form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
+    form: Annotated[
+        str, typer.Option("--format", metavar="F", help="text, json or github.")
+    ] = "text",
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="Save the result, for `kstate notify FILE`."),
+    ] = None,
     wait: Annotated[
         str,
         typer.Option(
@@ -60,36 +66,46 @@ def apply(
     from dataclasses import replace
 
     from reconciler.cli.common import check_format, options, seconds
+    from reconciler.cli.files import check_target
+    from reconciler.cli.github import annotated
     from reconciler.cli.said import approval, check_digest
     from reconciler.core.plan import seal
 
     check_format(form, FORMATS)
     check_digest(expect)
+    check_target("--out", out)
     approvals = [approval(text) for text in approve or ()]
     saved = spec.endswith(".json")
     settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
-    made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
-    settings = replace(settings, seal=seal(made.plan) if saved else "")
-    raise typer.Exit(_carry_out(made, settings, approvals, _Wish(expect, yes or saved, form)))
+    wish = _Wish(expect, yes or saved, form, out)
+    with annotated(form, settings.root):
+        made = _saved(spec, settings, values) if saved else _planned(spec, settings, values, form)
+        settings = replace(settings, seal=seal(made.plan) if saved else "")
+        code = _carry_out(made, settings, approvals, wish)
+    raise typer.Exit(code)
 
 
 class _Wish:
-    """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer."""
+    """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer.
 
-    def __init__(self, expect: str | None, agreed: bool, form: str) -> None:
+    `out` is a file for the result.
+    """
+
+    def __init__(self, expect: str | None, agreed: bool, form: str, out: str | None) -> None:
         self.expect = expect
         self.agreed = agreed
         self.form = form
+        self.out = out
 
 
-def _planned(spec: str, settings: Options, values: str | None) -> Planned:
+def _planned(spec: str, settings: Options, values: str | None, form: str) -> Planned:
     from reconciler.cli.common import read_spec, tell_failures
     from reconciler.engine.planning import plan as make
 
     made = make(read_spec(spec, values), settings)
     if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures)))
+        raise typer.Exit(tell_failures(dict(made.failures), form))
     return made
 
 
@@ -124,15 +140,17 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
         why = "cannot be approved" if never else "matched nothing in this plan"
         tell(f"note: --approve {visible(str(unused))} {why}")
     if gate.blocked:
-        return _refuse(gate)
+        return refuse(gate, wish.form)
     if not plan.changes and not plan.records:
         return 0
     if plan.changes and not wish.agreed:
         consent(f"Apply {len(plan.changes):,} changes?", interactive=sys.stdin.isatty())
-    return _write(made, settings, wish.form)
+    return _write(made, settings, wish)
 
 
-def _refuse(gate: Gate) -> int:
+def refuse(gate: Gate, form: str = "text") -> int:
+    """Say what stands in the way, and how each of it is approved; the exit code."""
+    from reconciler.cli import github
     from reconciler.cli.console import tell
     from reconciler.reports.words import visible, way_out
 
@@ -142,24 +160,39 @@ def _refuse(gate: Gate) -> int:
         what = f"{gated.key}: " if gated.key else ""
         tell(f"  {gated.risk.code} {visible(what + gated.risk.message)}")
         tell(f"    {way_out(gated.risk, gated.key)}")
+    if form == "github":
+        github.show_gate(gate)
     return 3
 
 
-def _write(made: Planned, settings: Options, form: str) -> int:
+def _write(made: Planned, settings: Options, wish: _Wish) -> int:
     from reconciler.cli.common import tell_failures
     from reconciler.engine.applying import Unready
     from reconciler.engine.applying import apply as make_so
 
     try:
-        with _signals(settings.stop):
+        with signals(settings.stop):
             result = make_so(made.plan, settings, made.connections)
     except Unready as unready:
-        return tell_failures(dict(unready.failures))
-    _show(result, form)
+        return tell_failures(dict(unready.failures), wish.form)
+    _show(result, wish.form)
+    if wish.out:
+        _keep(result, wish.out)
     return result.exit_code
 
 
+def _keep(result: Result, out: str) -> None:
+    import json
+
+    from reconciler.cli.console import masked
+    from reconciler.cli.files import write
+    from reconciler.core.result import to_json
+
+    write(out, json.dumps(masked(to_json(result)), indent=1).encode() + b"\n")
+
+
 def _show(result: Result, form: str) -> None:
+    from reconciler.cli import github
     from reconciler.cli.console import clear_progress, coloured, out, out_json
     from reconciler.core.result import to_json
     from reconciler.reports import text
@@ -167,12 +200,14 @@ def _show(result: Result, form: str) -> None:
     clear_progress()
     if form == "json":
         out_json(to_json(result))
+    elif form == "github":
+        github.show_result(result, result.plan.root)
     elif result.outcomes:
         out(text.result(result, text.ansi if coloured(sys.stdout) else text.plain))
 
 
 @contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
+def signals(stop: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM let the batch in flight finish; a second one ends at once, as the system would."""
     import signal
 

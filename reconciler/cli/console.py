@@ -52,19 +52,19 @@ def out_json(found: object, *, indent: int | None = 1, sort_keys: bool = False) 
     """Data as JSON, on stdout: in ASCII, so that no text in it can command a terminal or a CI."""
     import json
 
-    text = json.dumps(_masked(found), indent=indent, sort_keys=sort_keys)
+    text = json.dumps(masked(found), indent=indent, sort_keys=sort_keys)
     # A `#` stands in strings only; `##[...]` is an order to a CI wherever it stands.
     sys.stdout.write(text.replace("##", "\\u0023#") + "\n")
 
 
-def _masked(found: object) -> object:
+def masked(found: object) -> object:
     """Before the escapes of JSON come between a text and the secret in it."""
     from reconciler.secrets.references import redact
 
     if isinstance(found, dict):
-        return {redact(str(name)): _masked(inner) for name, inner in found.items()}
+        return {redact(str(name)): masked(inner) for name, inner in found.items()}
     if isinstance(found, (list, tuple)):
-        return [_masked(inner) for inner in found]
+        return [masked(inner) for inner in found]
     return redact(found) if isinstance(found, str) else found
 
 

@@ -19,6 +19,8 @@ VERBS = (
     "plan",
     "apply",
     "drift",
+    "notify",
+    "approved",
     "import_",
     "show",
     "explain",

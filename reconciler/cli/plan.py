@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.core.plan import Plan
     from reconciler.spec.folder import Spec
 
-FORMATS = ("text", "json", "markdown")
+FORMATS = ("text", "json", "markdown", "github")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
     ] = False,
     form: Annotated[
-        str, typer.Option("--format", metavar="F", help="text, json or markdown.")
+        str, typer.Option("--format", metavar="F", help="text, json, markdown or github.")
     ] = "text",
     verify_passwords: Annotated[
         bool,
@@ -51,20 +51,22 @@ def plan(
 ) -> None:
     """Show what would change."""
     from reconciler.cli.common import check_format, options, read_spec, show_plan, tell_failures
+    from reconciler.cli.github import annotated
     from reconciler.engine.planning import plan as make
 
     check_format(form, FORMATS)
     if out is not None:
         _check_target(out)
-    found = read_spec(spec, values)
-    if out:
-        _refuse_literal_secrets(found)
-    asked = options(clusters=cluster, only=only, timeout=timeout, folder=spec)
-    made = make(found, replace(asked, verify=verify_passwords))
+    with annotated(form, spec):
+        found = read_spec(spec, values)
+        if out:
+            _refuse_literal_secrets(found)
+        asked = options(clusters=cluster, only=only, timeout=timeout, folder=spec)
+        made = make(found, replace(asked, verify=verify_passwords))
     if made.plan.clusters:
         show_plan(made.plan, form)
     if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures)))
+        raise typer.Exit(tell_failures(dict(made.failures), form))
     if out:
         _save(made.plan, out)
     raise typer.Exit(exit_code(made.plan, detailed=detailed_exitcode))

@@ -33,11 +33,15 @@ LONGEST_WAIT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal."""
+    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
+
+    `headers` have their names in lower case.
+    """
 
     status: int
     body: Any
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -52,13 +56,17 @@ class Answer:
 
 @dataclass
 class Http:
-    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's."""
+    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
+
+    `patient`: an answer that puts a request off (429, 503) is waited out here; else it is the caller's to judge.
+    """
 
     what: str
     url: str
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
+    patient: bool = True
 
     def send(
         self,
@@ -68,7 +76,7 @@ class Http:
         body: Any = None,
         timeout: float | None = None,
     ) -> Answer:
-        """One request; path segments are encoded here. Any status is an answer.
+        """One request; path segments are encoded here, a body becomes JSON unless it is bytes. Any status is an answer.
 
         A read, and whatever was not begun or was put off (429, 503), is tried again, with jitter and Retry-After.
         Raises Unreachable, LoginFailed for 401, and LostAnswer for a write that may have been carried out.
@@ -78,7 +86,7 @@ class Http:
         from urllib3.exceptions import HTTPError
 
         headers = {"Accept": "application/json", **self.headers}
-        content = None if body is None else json.dumps(body).encode()
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -92,11 +100,12 @@ class Http:
             )
         except HTTPError as error:
             raise self._failure(method, error) from error
-        return self._answer(found.status, found.data)
+        return self._answer(found.status, found.data, found.headers)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
         steps = "/".join(quote(step, safe="") for step in path)
-        return f"{self.url.rstrip('/')}/{steps}" + (f"?{urlencode(query)}" if query else "")
+        found = f"{self.url.rstrip('/')}/{steps}" if path else self.url
+        return found + (f"?{urlencode(query)}" if query else "")
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
@@ -107,7 +116,8 @@ class Http:
     @cached_property
     def _patience(self) -> tuple[urllib3.Retry, urllib3.Retry]:
         """How often a write and a read are tried again; they are copied for every try, never changed."""
-        return _retries(reading=False), _retries(reading=True)
+        status = ATTEMPTS if self.patient else 0
+        return _retries(reading=False, status=status), _retries(reading=True, status=status)
 
     def _failure(self, method: str, error: Exception) -> Failed:
         from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
@@ -120,13 +130,13 @@ class Http:
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
-    def _answer(self, status: int, data: bytes) -> Answer:
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text)
+        found = Answer(status, body, text, {name.lower(): headers[name] for name in headers})
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found
@@ -136,14 +146,14 @@ class Http:
             self._pool.clear()
 
 
-def _retries(*, reading: bool) -> urllib3.Retry:
+def _retries(*, reading: bool, status: int) -> urllib3.Retry:
     import urllib3
 
     return urllib3.Retry(
         total=ATTEMPTS,
         connect=2,  # never begun, so safe for every method
         read=2 if reading else 0,  # begun: a write may have been carried out
-        status=ATTEMPTS,
+        status=status,
         other=0,
         redirect=0,
         allowed_methods=None,

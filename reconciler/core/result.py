@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,38 @@ class Result:
     def left(self) -> tuple[Outcome, ...]:
         """Everything that is not as planned."""
         return tuple(o for o in self.outcomes if o.status is not Status.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a report needs of a result, whether it was just made or read from a file. `digest` is the plan's."""
+
+    digest: str
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[tuple[str, str], ...]
+    exit_code: int
+
+    def count(self, status: Status) -> int:
+        return sum(outcome.status is status for outcome in self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        return self.count(Status.DONE) == len(self.outcomes) and not self.failures
+
+
+def ended(result: Result) -> Ended:
+    return Ended(result.plan.digest, result.outcomes, result.failures, result.exit_code)
+
+
+def from_json(body: Mapping[str, Any]) -> Ended:
+    """The reverse of `to_json`. Raises LookupError, TypeError or ValueError for what no `kstate apply` wrote."""
+    if body["format"] != FORMAT:
+        raise ValueError(f"not a {FORMAT} report")
+    outcomes = (
+        Outcome(Key.parse(c["key"]), Status(c["status"]), str(c["words"])) for c in body["changes"]
+    )
+    failures = tuple((str(f["cluster"]), str(f["words"])) for f in body["failures"])
+    return Ended(str(body["plan"]), tuple(outcomes), failures, int(body["exit_code"]))
 
 
 def fold(codes: Iterable[int]) -> int:

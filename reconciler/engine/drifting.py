@@ -33,10 +33,12 @@ from reconciler.spec.folder import Spec
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A report of every cluster that answered, and what went wrong with the others."""
+    """A report of every cluster that answered, what went wrong with the others, and what was compared."""
 
     drift: Drift
     failures: Mapping[str, KstateError]
+    want: State
+    live: State
 
 
 def drift(spec: Spec, options: Options) -> Found:
@@ -61,7 +63,9 @@ def drift(spec: Spec, options: Options) -> Found:
         ),
         failures=tuple((name, error.message) for name, error in sorted(failures.items())),
     )
-    return Found(report, failures)
+    want = {key: found for part in clusters for key, found in part.want.items()}
+    live = {key: found for part in clusters for key, found in part.live.items()}
+    return Found(report, failures, want, live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class _Part:
     findings: tuple[Finding, ...]
     notices: tuple[str, ...]
     matched: frozenset[str]
+    want: State
+    live: State
 
 
 def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
@@ -90,7 +96,8 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         trouble = "; ".join(filter(None, (found.keeping.trouble, *unproven(found))))
         about = (found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere)
         seen = Seen(*about, extra, trouble, well)
-    return _Part(seen, (*told, *ill), tuple(said(found.hidden)), found.matched)
+    notices = tuple(said(found.hidden))
+    return _Part(seen, (*told, *ill), notices, found.matched, want, found.live)
 
 
 def _by_hand(findings: Iterable[Finding]) -> bool:

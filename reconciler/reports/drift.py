@@ -39,7 +39,7 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
         yield paint("alarm", words.visible(seen.trouble))
     for finding in drift.findings:
         if finding.key.cluster == seen.name:
-            yield from _finding(finding, drift.created, paint)
+            yield from finding_lines(finding, drift.created, paint)
     yield from (paint("dim", f"  {words.visible(line)}") for line in seen.conditions)
     for key, extra in seen.undeclared.items():
         settings = ", ".join(f"{words.visible(n)}={words.value(n, v)}" for n, v in extra.items())
@@ -51,7 +51,8 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
     yield ""
 
 
-def _finding(finding: Finding, created: str, paint: Paint) -> Iterator[str]:
+def finding_lines(finding: Finding, created: str, paint: Paint) -> Iterator[str]:
+    """One finding: what it is and where it is asked for, its fields on three sides, its past."""
     places = ", ".join(words.visible(source) for source in finding.sources)
     head = f"{words.thing(finding.key)}  {SAID[finding.what]}"
     yield f"  {paint(STYLE[finding.what], head)}  {paint('dim', places)}".rstrip()

@@ -58,13 +58,13 @@ def _risks(plan: Plan, room: int) -> Iterator[str]:
         if risk.blocking
     ]
     if rows:
-        shown = _fitting(rows, room)
+        shown = fitting(rows, room)
         yield from ("| code | level | what | why | way out |", "|---|---|---|---|---|", *shown, "")
         if len(shown) < len(rows):
             yield from (f"and {len(rows) - len(shown):,} more; `kstate show` has all of them", "")
 
 
-def _fitting(lines: list[str], room: int) -> list[str]:
+def fitting(lines: list[str], room: int) -> list[str]:
     """The first lines, as many as there is room for."""
     ends = accumulate(len(line) + 1 for line in lines)
     return lines[: sum(end <= room for end in ends)]
@@ -97,7 +97,7 @@ def _clusters(plan: Plan, room: int) -> Iterator[str]:
         many = f"{len(changes):,} change{'s' * (len(changes) != 1)}"
         body = _body(changes, left)
         left -= sum(len(line) + 1 for line in body)
-        yield from _folded(f"cluster {name}: {many}", fenced("diff", body))
+        yield from folded(f"cluster {name}: {many}", fenced("diff", body))
 
 
 def _body(changes: list[Change], room: int) -> list[str]:
@@ -114,7 +114,8 @@ def _body(changes: list[Change], room: int) -> list[str]:
     return body
 
 
-def _folded(title: str, lines: list[str]) -> Iterator[str]:
+def folded(title: str, lines: list[str]) -> Iterator[str]:
+    """A block that opens when it is clicked."""
     # Up to the next empty line this is HTML, where Markdown's escapes would be seen.
     shown = html.escape(words.visible(title)).replace("@", f"@{_APART}")
     yield from (f"<details><summary>{shown}</summary>", "", *lines, "", "</details>", "")
@@ -147,13 +148,13 @@ def _unmanaged(plan: Plan) -> Iterator[str]:
         if len(plan.unmanaged) > MOST_UNMANAGED:
             names.append(f"and {len(plan.unmanaged) - MOST_UNMANAGED:,} more")
         title = f"unmanaged, inside owns and in no document: {len(plan.unmanaged):,}"
-        yield from _folded(title, fenced("", names))
+        yield from folded(title, fenced("", names))
 
 
 def _records(plan: Plan) -> Iterator[str]:
     if plan.records:
         title = f"records of what kstate owns: {len(plan.records):,} to update"
-        yield from _folded(title, fenced("", [words.record(kept) for kept in plan.records]))
+        yield from folded(title, fenced("", [words.record(kept) for kept in plan.records]))
 
 
 def _notices(plan: Plan) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Ignore rules: one engine for plan, apply and drift; what is ignored is left as it is, an expired rule holds nothing."""
+"""Ignore rules: one engine for plan, apply and drift; what is ignored stays as it is, an expired rule holds nothing."""
 
 from __future__ import annotations
 
