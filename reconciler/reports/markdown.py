@@ -32,10 +32,13 @@ def escape(text: str) -> str:
     return _LINKED.sub(rf"\1{_APART}", apart).replace("$", _DOLLAR)
 
 
-def plan(plan: Plan, *, room: int = ROOM) -> str:
-    """The plan, what stands in its way first, in at most `room` characters; a few lines when there is nothing to do."""
+def plan(plan: Plan, *, room: int = ROOM, most_risks: int | None = None) -> str:
+    """The plan, what stands in its way first, in at most `room` characters; a few lines when there is nothing to do.
+
+    `most_risks` bounds the table of risks, where it would push everything else out of sight.
+    """
     about = [escape(about), ""] if (about := words.header(plan)) else []
-    about += _risks(plan, room // 3)
+    about += _risks(plan, room // 3, most_risks)
     if verdict := words.verdict(plan):
         about += [f"**{escape(verdict)}**", ""]
     rest = [*_records(plan), *_notices(plan)]
@@ -47,7 +50,7 @@ def plan(plan: Plan, *, room: int = ROOM) -> str:
     return "\n".join([*head, *_clusters(plan, left), *tail])
 
 
-def _risks(plan: Plan, room: int) -> Iterator[str]:
+def _risks(plan: Plan, room: int, most: int | None) -> Iterator[str]:
     """What stands in the way, as a table; risks of the plan as a whole first, notices of it included."""
     rows = [_row(risk, "the plan", words.way_out(risk, None)) for risk in plan.risks]
     rows += [
@@ -58,7 +61,7 @@ def _risks(plan: Plan, room: int) -> Iterator[str]:
         if risk.blocking
     ]
     if rows:
-        shown = fitting(rows, room)
+        shown = fitting(rows[:most], room)
         yield from ("| code | level | what | why | way out |", "|---|---|---|---|---|", *shown, "")
         if len(shown) < len(rows):
             yield from (f"and {len(rows) - len(shown):,} more; `kstate show` has all of them", "")
@@ -90,12 +93,15 @@ def code(text: str) -> str:
 def _clusters(plan: Plan, room: int) -> Iterator[str]:
     """A block for each cluster, the most dangerous changes first; what there is no room for is counted."""
     left = room - FRAME * len(plan.clusters)
+    ahead = sum(bool(changes) for changes in words.by_cluster(plan).values())
     for name, changes in words.by_cluster(plan).items():
         if not changes:
             yield from (f"cluster {escape(name)}: nothing to do", "")
             continue
         many = f"{len(changes):,} change{'s' * (len(changes) != 1)}"
-        body = _body(changes, left)
+        # Every cluster gets its share; what one leaves is there for the next.
+        body = _body(changes, left // ahead)
+        ahead -= 1
         left -= sum(len(line) + 1 for line in body)
         yield from folded(f"cluster {name}: {many}", fenced("diff", body))
 

@@ -18,6 +18,7 @@ from reconciler.reports.markdown import escape, fenced, fitting
 # GitHub takes 65,536 characters; the marker and its data need some, and a little is left over.
 ROOM = 63_000
 MOST_ORDERS = 40
+MOST_RISKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def plan(found: Plan, about: About) -> str:
     if not found.changes and not found.records:
         return f"**kstate {_scope(about)}: no changes** ({words.summary(found)}), {_where(about)}\n"
     tail = "\n".join([*_next(found, about), f"{_where(about)}", ""])
-    return markdown.plan(found, room=ROOM - len(tail)) + "\n" + tail
+    page = markdown.plan(found, room=ROOM - len(tail), most_risks=MOST_RISKS)
+    return page + "\n" + tail
 
 
 def no_plan(about: About) -> str:
@@ -113,9 +115,10 @@ def _orders(digest: str, missing: Sequence[str]) -> Iterator[str]:
     )
     lines = [f"/kstate approve {digest} {words.visible(what)}" for what in missing]
     if len(lines) > MOST_ORDERS:
-        # A code alone approves it wherever it is; hundreds of lines are approved by nobody who reads them.
+        # Hundreds of lines are read by nobody.
         codes = dict.fromkeys(what.partition(":")[0] for what in missing)
         lines = [f"/kstate approve {digest} {code}" for code in codes]
+        yield "A code without a resource approves it wherever it stands in this plan."
     yield from ("", *fenced("", lines), "")
 
 
