@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from reconciler.kinds import registry as kinds_registry
 from reconciler.secrets.references import is_reference
 from reconciler.spec.editing import REMOVED, CannotEdit, edit
 from reconciler.spec.folder import Spec, load
+from reconciler.spec.nodes import pieces
 from reconciler.spec.yaml import read
 
 OTHERWISE = {
@@ -52,10 +54,24 @@ class Refused:
 
 
 @dataclass
+class _File:
+    """A file in pieces, one for each document; `numbers` says by line, in the file as it was, which one is there."""
+
+    pieces: list[str]
+    numbers: Mapping[int, int]
+    begins: bytes = b""
+    changed: bool = False
+
+
+@dataclass
 class Acceptance:
-    """New contents of files, by their path relative to the spec's folder, and what became of each finding."""
+    """New contents of files, by their path relative to the spec's folder, and what became of each finding.
+
+    `opened` are the files that were looked into.
+    """
 
     root: Path
+    opened: dict[str, _File] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     written: list[Written] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -72,6 +88,11 @@ def accept(spec: Spec, found: Found, given: Path, values: Path | None) -> Accept
             _accept(spec, found, finding, made)
         except CannotEdit as error:
             made.refused.append(Refused(finding.key, str(error)))
+    made.files = {
+        name: file.begins + "".join(file.pieces).encode()
+        for name, file in made.opened.items()
+        if file.changed
+    }
     if made.files:
         _prove(spec, found, made, load(given, values=values, instead=made.files))
     return made
@@ -99,16 +120,28 @@ def _accept(spec: Spec, found: Found, finding: Finding, made: Acceptance) -> Non
     document = _document(spec, finding)
     for other in fields:
         _check_elsewhere(spec, found, document, finding.key, other)
-    data = (spec.root / document.file).read_bytes()
-    tree = next((tree for tree in read(data).trees if tree.line == document.line), None)
-    if tree is None:
+    file = made.opened.get(document.file) or _open(spec.root / document.file)
+    made.opened[document.file] = file
+    number = file.numbers.get(document.line)
+    if number is None:
         raise CannotEdit("the file has changed while it was read")
-    text, written = made.files.get(document.file, data).decode("utf-8"), []
+    text, written = file.pieces[number], []
     for path, before, after in _differences(found, finding, fields):
-        text, done = _edited(text, tree.number, document, ("spec", *path), after)
+        text, done = _edited(text, document, ("spec", *path), after)
         written.append(Written(finding.key, document.source, path, before, done))
-    made.files[document.file] = text.encode("utf-8")
+    file.changed |= text != file.pieces[number]
+    file.pieces[number] = text
     made.written += written
+
+
+def _open(path: Path) -> _File:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CannotEdit(f"{path.name} cannot be read: {error.strerror}") from error
+    numbers = {tree.line: tree.number for tree in read(data).trees}
+    begins = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    return _File(pieces(data.removeprefix(begins).decode("utf-8")), numbers, begins)
 
 
 def _document(spec: Spec, finding: Finding) -> Document:
@@ -161,11 +194,9 @@ def _body(key: Key, resource: Resource) -> Body:
     return cast("Body", bodies[0]["spec"])
 
 
-def _edited(
-    text: str, number: int, document: Document, path: Steps, value: Any
-) -> tuple[str, Json]:
-    """The text with one value in place, and the value as it stands there. Raises CannotEdit."""
-    tree = next(tree for tree in read(text.encode()).trees if tree.number == number)
+def _edited(text: str, document: Document, path: Steps, value: Any) -> tuple[str, Json]:
+    """The text of a document with one value in place, and the value as it stands there. Raises CannotEdit."""
+    [tree] = read(text.encode()).trees
     own = cast("Body", tree.value)
     here, shared = _at(own, path), _at({"spec": document.spec}, path)
     if any(map(_secret, (here, shared, value))):
@@ -173,12 +204,12 @@ def _edited(
     if path[1] == "schema" and "file" in document.spec:
         raise CannotEdit(f"the schema stands in {document.spec['file']}; write it there")
     if value is not REMOVED:
-        return edit(text, number, path, value), value
+        return edit(text, path, value), value
     if "profile" in cast("Body", own["spec"]):
         # What a profile sets has to be unset in so many words.
-        return edit(text, number, path, None), None
+        return edit(text, path, None), None
     # The same document may have been told so already, for another cluster.
-    return edit(text, number, path, REMOVED) if here is not None else text, None
+    return edit(text, path, REMOVED) if here is not None else text, None
 
 
 def _at(body: Body, path: Steps) -> Json:

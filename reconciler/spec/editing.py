@@ -1,4 +1,4 @@
-"""The text of a YAML file and new values in; the text with just those values changed out.
+"""The text of a YAML document and a new value in; the text with just that value changed out.
 
 Only the characters of a value change: a round trip through a library would keep the comments too, but lay lines out
 anew that nobody asked about, and a reviewer would have to read them all.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from reconciler.core.model import Json, Path
@@ -25,20 +25,16 @@ class CannotEdit(Exception):
     """A change that would take more than putting another value in place; the message says why."""
 
 
-def edit(text: str, number: int, path: Path, value: Any) -> str:
-    """The text with `value` at `path` of document `number`; with `REMOVED` without what is there.
+def edit(text: str, path: Path, value: Any) -> str:
+    """The text of one document with `value` at `path`; with `REMOVED` without what is there.
 
     Raises CannotEdit where it cannot be done by changing that one place.
     """
     roots = documents(text)
-    if number >= len(roots):
-        raise CannotEdit("the document is empty")
-    made = (
-        _removed(text, roots[number], path)
-        if value is REMOVED
-        else _set(text, roots[number], path, value)
-    )
-    if _values(made) != _expected(text, number, path, value):
+    if len(roots) != 1:
+        raise CannotEdit("this is not one document")
+    made = _removed(text, roots[0], path) if value is REMOVED else _set(text, roots[0], path, value)
+    if _value(made) != _with(_value(text), path, value):
         raise CannotEdit("its YAML is written in a way that cannot be changed in one place")
     return made
 
@@ -177,16 +173,10 @@ def _out_of_block(text: str, node: Node, at: int) -> str:
 # --- proof
 
 
-def _values(text: str) -> list[Any] | None:
+def _value(text: str) -> Json:
+    """What the document says; None where it is broken."""
     content = read(text.encode("utf-8", "surrogatepass"))
-    return None if content.faults else [(tree.number, tree.value) for tree in content.trees]
-
-
-def _expected(text: str, number: int, path: Path, value: Any) -> list[Any]:
-    """What the file must say afterwards: everything as before, but for this one value."""
-    return [
-        (at, _with(tree, path, value) if at == number else tree) for at, tree in _values(text) or []
-    ]
+    return None if content.faults or len(content.trees) != 1 else content.trees[0].value
 
 
 def _with(tree: Json, path: Path, value: Any) -> Json:
@@ -200,8 +190,3 @@ def _with(tree: Json, path: Path, value: Any) -> Json:
     else:
         body[path[0]] = list(value) if isinstance(value, (tuple, list)) else value
     return body
-
-
-def spoken(values: Sequence[Json]) -> str:
-    """Values as they are written, for a message."""
-    return ", ".join(_written(value, "") for value in values)

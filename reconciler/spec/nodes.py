@@ -44,6 +44,16 @@ def documents(text: str) -> list[Node]:
     ]
 
 
+def pieces(text: str) -> list[str]:
+    """The text in one piece for each document, so that changing one costs nothing for the others."""
+    starts: list[int] = []
+    for event in iter(yaml.CSafeLoader(text).get_event, None):
+        if isinstance(event, yaml.DocumentStartEvent) and event.start_mark:
+            starts.append(event.start_mark.index)  # noqa: PERF401  # the type checker follows an `if` only
+    ends = [*starts[1:], len(text)]
+    return [text[start:end] for start, end in zip([0, *starts[1:]], ends, strict=True)]
+
+
 def aliases(node: Node) -> set[str]:
     """The names that aliases below refer to."""
     own = {node.anchor} if node.what == "alias" else set()
