@@ -150,25 +150,6 @@ def test_nothing_to_put_back_and_nobody_to_ask(kafka: Live, estate: Spec, name: 
     assert live_config(kafka, f"{name}a")["retention.ms"] == "86400000"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--heal", "config.retention.ms"], "KIND/GLOB:FIELD"),
-        (["--heal", "topik/*:config.x"], "no kind is called topik"),
-        (["--yes"], "belong to --heal"),
-        (["--heal", "topic/*:x", "--to-spec"], "choose"),
-        (["--since", "estate.yaml"], "not JSON"),
-        (["--out", "/nowhere/x.json"], "no folder"),
-    ],
-)
-def test_what_does_not_fit_together(
-    estate: Spec, arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(estate.folder)
-    said = drift(estate, *arguments)
-    assert (said.code, words in said.err) == (64, True)
-
-
 # --- left to somebody else
 
 
