@@ -84,8 +84,10 @@ def drift(
         found = look(given, asked)
     report = _since(found.drift, former)
     _keep(report, out, metrics)
+    if report.clusters or form == "github":
+        _show(report, asked, form)
     left = _accept(given, found, spec, values) if to_spec else bool(report.drifted)
-    raise typer.Exit(_close(found, report, asked, form, codes=(healed, 2 if left else 0)))
+    raise typer.Exit(_close(found, form, codes=(healed, 2 if left else 0)))
 
 
 def _former(since: str | None) -> Drift | None:
@@ -127,15 +129,11 @@ def _keep(report: Drift, out: str | None, metrics: str | None) -> None:
         write(metrics, figures.text(report, former).encode())
 
 
-def _close(
-    found: Found, report: Drift, asked: Options, form: str, *, codes: tuple[int, int]
-) -> int:
-    """Show it all; the exit code it comes to."""
+def _close(found: Found, form: str, *, codes: tuple[int, int]) -> int:
+    """What could not be looked at, in words; the exit code of it all."""
     from reconciler.cli.common import tell_failures
     from reconciler.core.result import INTERRUPTED, PARTLY, fold
 
-    if report.clusters or form == "github":
-        _show(report, asked, form)
     failed = tell_failures(dict(found.failures), form) if found.failures else 0
     # What was put back in part is told as any apply in part; a signal stays one.
     return codes[0] if codes[0] in (PARTLY, INTERRUPTED) else fold([failed, *codes])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from reconciler import __version__
 from reconciler.core import journal
@@ -104,8 +105,15 @@ def _by_hand(findings: Iterable[Finding]) -> bool:
     return any(finding.what is not What.PENDING for finding in findings)
 
 
-def _appliers(spec: Spec, found: Survey, options: Options) -> dict[str, str]:
-    """Who ran each apply that the journal still holds. What cannot be read tells nothing."""
+class _Apply(NamedTuple):
+    """Who ran an apply, and whether it was narrowed, so that it did not look at every field."""
+
+    who: str
+    narrowed: bool
+
+
+def _appliers(spec: Spec, found: Survey, options: Options) -> dict[str, _Apply]:
+    """Each apply that the journal still holds. What cannot be read tells nothing."""
     if not found.keeping.estate or not found.keeping.there:
         return {}
     ledger = ledger_of(spec)
@@ -115,7 +123,8 @@ def _appliers(spec: Spec, found: Survey, options: Options) -> dict[str, str]:
     except Failed:
         return {}
     links = journal.read(values, found.session.cluster_id)
-    return {str(b["apply"]): str(b["who"]) for b in (link.body for link in links) if "who" in b}
+    bodies = (link.body for link in links)
+    return {str(b["apply"]): _Apply(str(b["who"]), "only" in b) for b in bodies if "who" in b}
 
 
 def _health(found: Survey, want: State) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
@@ -135,13 +144,15 @@ def _health(found: Survey, want: State) -> tuple[tuple[Finding, ...], tuple[str,
     return tuple(ill), tuple(well)
 
 
-def _told(finding: Finding, found: Survey, appliers: Mapping[str, str]) -> Finding:
+def _told(finding: Finding, found: Survey, appliers: Mapping[str, _Apply]) -> Finding:
     """With the documents that ask for it, and what the ledger knows of who set it."""
     owned = found.keeping.book.own.get((finding.key.kind, finding.key.name))
     ours = owned is not None and finding.key in found.last
     sources = tuple(found.want.sources.get(finding.key, ()))
     if not ours or owned is None:
         return replace(finding, sources=sources, note="nobody recorded who set it")
-    by = f" by {appliers[owned.apply]}" if owned.apply in appliers else ""
-    note = f"last set by {when(owned)}{by}"
-    return replace(finding, sources=sources, note=note, after=owned.at)
+    by = appliers.get(owned.apply)
+    note = f"last set by {when(owned)}" + (f" by {by.who}" if by else "")
+    return replace(
+        finding, sources=sources, note=note, after=owned.at if by and not by.narrowed else ""
+    )

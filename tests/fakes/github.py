@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 BOT = "github-actions[bot]"
+MERGED = "c" * 40
 LONGEST = 65_536
 LARGEST = 1 << 20
 VERSIONS = {"2022-11-28"}
@@ -152,6 +155,7 @@ class FakeGitHub:
             ("PATCH", r"issues/(\d+)", self._update_issue),
             ("GET", r"commits/([0-9a-f]{40})/pulls", self._pulls_of),
             ("GET", r"pulls/(\d+)/commits", self._commits_of),
+            ("PUT", r"pulls/(\d+)/merge", self._merge),
             ("GET", r"collaborators/([^/]+)/permission", self._permission),
         ]
 
@@ -315,6 +319,16 @@ class FakeGitHub:
         number = int(request.found[0])
         return self._listed(request, f"pulls/{number}/commits", self.commits[number], set())
 
+    def _merge(self, request: Request) -> tuple[int, Any, dict[str, str]]:
+        """By people only: no workflow of kstate's merges anything."""
+        if user(request.login)["type"] != "User":
+            self.complaints.append(f"{request.login} merges")
+        number = int(request.found[0])
+        if self.pulls[number]["merged_at"]:
+            raise Refused(405, "Pull Request is not mergeable")
+        self.merge(number, MERGED)
+        return 200, {"sha": MERGED, "merged": True}, {}
+
     def _permission(self, request: Request) -> tuple[int, Any, dict[str, str]]:
         login = request.found[0]
         found = self.users.get(login)
@@ -411,6 +425,7 @@ def serve(fake: FakeGitHub) -> Iterator[FakeGitHub]:
         def log_message(self, *_arguments: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
     fake.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -420,3 +435,32 @@ def serve(fake: FakeGitHub) -> Iterator[FakeGitHub]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def main(folder: Path, seconds: float) -> None:
+    """A stand-in to try the commands with: ann has opened pull request 1, and bob may approve it.
+
+    Writes `github.env` into the folder, to be sourced, when it is ready; ends by itself.
+    """
+    bot, ann, bob = "token-of-the-bot", "token-of-ann", "token-of-bob"
+    writes = {"issues", "pull-requests"}
+    fake = FakeGitHub(tokens={bot: (BOT, writes), ann: ("ann", writes), bob: ("bob", writes)})
+    fake.users = {"ann": "write", "bob": "maintain"}
+    (folder / "event.json").write_text(json.dumps({"pull_request": fake.pull(1, "ann")}))
+    with serve(fake):
+        known = {
+            "GITHUB_API_URL": fake.url,
+            "GITHUB_GRAPHQL_URL": f"{fake.url}/graphql",
+            "GITHUB_REPOSITORY": fake.repository,
+            "GITHUB_EVENT_PATH": str(folder / "event.json"),
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_TOKEN": bot,
+        }
+        ready = folder / "github.env.new"
+        ready.write_text("".join(f"export {name}={value}\n" for name, value in known.items()))
+        ready.rename(folder / "github.env")
+        time.sleep(seconds)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve(), float(sys.argv[2]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -45,3 +48,22 @@ def serve() -> Iterator[Hook]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def main(folder: Path, seconds: float) -> None:
+    """A receiver to try `kstate notify` with: each event's body and signature go into files of the folder."""
+    with serve() as hook:
+        ready = folder / "hook.env.new"
+        ready.write_text(f"export HOOK_URL={hook.url}/drift\n")
+        ready.rename(folder / "hook.env")
+        until, seen = time.monotonic() + seconds, 0
+        while time.monotonic() < until:
+            for _, headers, body in hook.got[seen:]:
+                (folder / "event.json").write_bytes(body)
+                (folder / "signature.txt").write_text(headers.get("X-Kstate-Signature", ""))
+                seen += 1
+            time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve(), float(sys.argv[2]))
