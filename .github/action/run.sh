@@ -35,7 +35,7 @@ with_token() { GITHUB_TOKEN="$token" "${KSTATE:?}" "$@"; }
 # What cannot be told is a warning; it never changes what the run came to.
 tell() {
   if [[ "${KSTATE_NOTIFY:-true}" == "true" ]]; then
-    with_token notify "$@" --scope "$KSTATE_SCOPE" || true
+    with_token notify "$@" --scope "$KSTATE_SCOPE" --as "$KSTATE_LOGIN" || true
   fi
 }
 
@@ -89,7 +89,7 @@ drift() {
 case "${KSTATE_RUN:-}" in
   validate) kstate validate "$KSTATE_SPEC" --format github ${KSTATE_VALUES:+--values "$KSTATE_VALUES"} ;;
   plan) plan ;;
-  approved) with_token approved --format github --scope "$KSTATE_SCOPE" ;;
+  approved) with_token approved --format github --scope "$KSTATE_SCOPE" --as "$KSTATE_LOGIN" ;;
   apply) apply ;;
   drift) drift ;;
   *)

@@ -20,7 +20,7 @@ from reconciler.core.model import Body, Document, Json, Key, Resource
 from reconciler.core.model import Path as Steps
 from reconciler.engine.drifting import Found
 from reconciler.engine.intent import desired_of
-from reconciler.errors import BadUsage
+from reconciler.errors import BadUsage, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
 from reconciler.secrets.references import is_reference
 from reconciler.spec.editing import REMOVED, CannotEdit, edit
@@ -67,10 +67,11 @@ class _File:
 class Acceptance:
     """New contents of files, by their path relative to the spec's folder, and what became of each finding.
 
-    `opened` are the files that were looked into.
+    `opened` are the files that were looked into, `documents` those of the spec by their place.
     """
 
     root: Path
+    documents: Mapping[str, Document]
     opened: dict[str, _File] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     written: list[Written] = field(default_factory=list)
@@ -80,9 +81,9 @@ class Acceptance:
 def accept(spec: Spec, found: Found, given: Path, values: Path | None) -> Acceptance:
     """What has to be written so that the spec asks for what is live. Writes nothing.
 
-    `given` is where the spec was read from. Raises SpecInvalid when the result would be no spec.
+    `given` is where the spec was read from. Raises BadUsage when the result would be no spec, or another one.
     """
-    made = Acceptance(spec.root)
+    made = Acceptance(spec.root, {document.source: document for document in spec.documents})
     for finding in found.drift.drifted:
         try:
             _accept(spec, found, finding, made)
@@ -94,8 +95,20 @@ def accept(spec: Spec, found: Found, given: Path, values: Path | None) -> Accept
         if file.changed
     }
     if made.files:
-        _prove(spec, found, made, load(given, values=values, instead=made.files))
+        _prove(spec, found, made, _reread(given, values, made.files))
     return made
+
+
+def _reread(given: Path, values: Path | None, files: Mapping[str, bytes]) -> Spec:
+    """The spec as it would be. Raises BadUsage where what is live is nothing that a spec may say."""
+    try:
+        return load(given, values=values, instead=files)
+    except SpecInvalid as error:
+        told = "; ".join(map(str, error.problems[:3]))
+        raise BadUsage(
+            f"what is live cannot be said in the spec, so nothing was written: {told}",
+            hint="Narrow with -c and --only to what can be.",
+        ) from error
 
 
 def save(made: Acceptance) -> None:
@@ -117,7 +130,7 @@ def _accept(spec: Spec, found: Found, finding: Finding, made: Acceptance) -> Non
     if why := OTHERWISE.get(finding.what):
         raise CannotEdit(why)
     fields = [f for f in finding.fields if f.live != f.wanted]
-    document = _document(spec, finding)
+    document = _document(made, finding)
     for other in fields:
         _check_elsewhere(spec, found, document, finding.key, other)
     file = made.opened.get(document.file) or _open(spec.root / document.file)
@@ -144,13 +157,13 @@ def _open(path: Path) -> _File:
     return _File(pieces(data.removeprefix(begins).decode("utf-8")), numbers, begins)
 
 
-def _document(spec: Spec, finding: Finding) -> Document:
+def _document(made: Acceptance, finding: Finding) -> Document:
     """The one document that asks for a resource."""
     if not finding.sources:
         raise CannotEdit("no document asks for it any more: the next apply takes it away")
     if len(finding.sources) > 1:
         raise CannotEdit(f"several documents ask for it: {', '.join(finding.sources)}")
-    return next(d for d in spec.documents if d.source == finding.sources[0])
+    return made.documents[finding.sources[0]]
 
 
 def _check_elsewhere(

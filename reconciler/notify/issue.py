@@ -41,12 +41,16 @@ class Wish:
 
 
 def find(github: GitHub, scope: str) -> Sticky | None:
-    """The issue of this scope that we opened, closed ones included; the oldest one."""
-    query = {"labels": LABEL, "state": "all", "sort": "created", "direction": "asc"}
-    for found in github.every("issues", query=query):
-        mine = login(found) == github.me and is_of(found["body"], scope, KIND)
-        if mine and "pull_request" not in found:
-            return _sticky(found)
+    """The issue of this scope that we opened, closed ones included; the oldest one.
+
+    GitHub drops labels silently where the token may not set them: so an open one is looked for without its label too.
+    """
+    for query in ({"labels": LABEL, "state": "all"}, {"state": "open"}):
+        oldest_first = {**query, "sort": "created", "direction": "asc"}
+        for found in github.every("issues", query=oldest_first):
+            mine = login(found) == github.me and is_of(found["body"], scope, KIND)
+            if mine and "pull_request" not in found:
+                return _sticky(found)
     return None
 
 

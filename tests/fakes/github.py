@@ -58,6 +58,7 @@ class FakeGitHub:
     issues: dict[int, dict[str, Any]] = field(default_factory=dict)
     locked: set[int] = field(default_factory=set)
     has_issues: bool = True
+    drops_labels: bool = False
     limits: list[Refused] = field(default_factory=list)
     lose: int = 0
     page: int = 100
@@ -291,7 +292,7 @@ class FakeGitHub:
             "body": body.get("body"),
             "user": user(request.login),
             "state": "open",
-            "labels": [{"name": name} for name in body.get("labels", [])],
+            "labels": [{"name": n} for n in body.get("labels", []) if not self.drops_labels],
             "html_url": f"https://github.example/{self.repository}/issues/{self.numbers}",
         }
         self.issues[self.numbers] = made

@@ -42,6 +42,16 @@ def test_its_whole_life(fake: FakeGitHub, client: GitHub) -> None:
     assert data(issue["body"])["fingerprint"] == "sha256:a"
 
 
+def test_without_its_label_it_is_found_as_long_as_it_is_open(
+    fake: FakeGitHub, client: GitHub
+) -> None:
+    fake.drops_labels = True
+    assert go(client, wish("sha256:a")) == "open"
+    assert go(client, wish("sha256:a")) == ""
+    assert go(client, wish("")) == "close"
+    assert len(fake.issues) == 1
+
+
 def test_each_scope_has_its_own(fake: FakeGitHub, client: GitHub) -> None:
     go(client, wish("sha256:a"))
     other = replace(wish("sha256:a"), body=mark("test", {}, KIND))
