@@ -35,8 +35,12 @@ with_token() { GITHUB_TOKEN="$token" "${KSTATE:?}" "$@"; }
 # What cannot be told is a warning; it never changes what the run came to.
 tell() {
   if [[ "${KSTATE_NOTIFY:-true}" == "true" ]]; then
-    with_token notify "$@" --scope "$KSTATE_SCOPE" --as "$KSTATE_LOGIN" || true
+    with_token notify "$@" --scope "$KSTATE_SCOPE" --as "$KSTATE_LOGIN"
+    if [[ $? == 64 ]]; then
+      echo "::warning title=kstate notify::nobody could be told: the inputs do not go together, see the log"
+    fi
   fi
+  return 0
 }
 
 plan() {

@@ -217,6 +217,10 @@ def test_drift_opens_one_issue_and_keeping_it_closes_it(
     body = issue["body"]
     well(scheduled.workflow("kstate-drift", {}))
     assert issue["body"] == body, "the same drift changes nothing"
+    # Narrowed, and nobody said which issue it is about: told, and the whole estate's issue is left alone.
+    narrowed = well(scheduled.workflow("kstate-drift", {"clusters": "live"}))["drift"]
+    assert "::warning title=kstate notify::nobody could be told" in narrowed.log
+    assert "say with --scope which one it is" in narrowed.log
     assert estate.run("drift", str(estate.folder), "--to-spec").code == 0
     assert "retention.ms: 1d}}  # a week" in text(estate)
     well(scheduled.workflow("kstate-drift", {}))
