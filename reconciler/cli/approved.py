@@ -39,7 +39,7 @@ def approved(
     from dataclasses import replace
 
     from reconciler.cli.common import check_format, seconds
-    from reconciler.cli.github import annotated
+    from reconciler.cli.showing import uploading
     from reconciler.cli.surroundings import github, job
     from reconciler.errors import BadUsage
     from reconciler.notify.approvals import consent, merged
@@ -51,7 +51,7 @@ def approved(
     here = replace(here, commit=commit or here.commit, branch=branch or here.branch)
     if not here.commit or not here.branch:
         raise BadUsage("which commit, merged into which branch? Give --commit and --branch")
-    with annotated(form, "."):
+    with uploading(form, "."):
         client = github(here, me, seconds(timeout))
         pull = merged(client, here.commit, here.branch)
         _show(consent(client, pull, scope), form)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,14 +14,13 @@ from reconciler.cli.common import (
     TimeoutOption,
     ValuesOption,
 )
+from reconciler.cli.showing import FormatOption
 
 if TYPE_CHECKING:
     from reconciler.core.drift import Drift
-    from reconciler.engine.clusters import Options
+    from reconciler.core.estate import Live
     from reconciler.engine.drifting import Found
     from reconciler.spec.folder import Spec
-
-FORMATS = ("text", "json", "github")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,9 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def drift(
     spec: SpecArgument = ".",
-    form: Annotated[
-        str, typer.Option("--format", metavar="F", help="text, json or github.")
-    ] = "text",
+    form: FormatOption = "text",
     out: Annotated[
         str | None,
         typer.Option("--out", metavar="FILE", help="Save the report, for `kstate notify FILE`."),
@@ -66,28 +64,37 @@ def drift(
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Show what was changed behind kstate's back."""
-    from reconciler.cli.common import check_format, options, read_spec
+    from reconciler.cli.common import options, read_spec
     from reconciler.cli.files import check_target
-    from reconciler.cli.github import annotated
     from reconciler.cli.healing import check, put_back
+    from reconciler.cli.showing import check_form, show, uploading
     from reconciler.engine.drifting import drift as look
+    from reconciler.reports.forms import DRIFT, ESTATE, UPLOADED
 
-    check_format(form, FORMATS)
+    check_form(form, DRIFT)
     check_target("--out", out)
     check_target("--metrics", metrics)
     allowed, approvals = check(heal, approve, yes=yes, to_spec=to_spec)
     former = _former(since)
-    with annotated(form, spec):
+    live: list[Live] = []
+    with uploading(form, spec):
         given = read_spec(spec, values)
         asked = options(clusters=cluster, only=only, timeout=timeout, folder=spec)
         healed = put_back(given, asked, (allowed, approvals), agreed=yes) if allowed else 0
-        found = look(given, asked)
+        found = look(given, replace(asked, seen=live.extend if form in ESTATE else None))
     report = _since(found.drift, former)
     _keep(report, out, metrics)
-    if report.clusters or form == "github":
-        _show(report, asked, form)
+    if report.clusters or form in UPLOADED:
+        more: dict[str, Any] = {"failures": found.failures, "owners": _owners(given), "live": live}
+        show(form, DRIFT, report, root=asked.root, **more)
     left = _accept(given, found, spec, values) if to_spec else bool(report.drifted)
     raise typer.Exit(_close(found, form, codes=(healed, 2 if left else 0)))
+
+
+def _owners(spec: Spec) -> dict[str, str]:
+    """The teams that documents name, by the documents' places."""
+    named = ((document.source, document.metadata.get("owner")) for document in spec.documents)
+    return {source: str(owner) for source, owner in named if owner}
 
 
 def _former(since: str | None) -> Drift | None:
@@ -137,25 +144,6 @@ def _close(found: Found, form: str, *, codes: tuple[int, int]) -> int:
     failed = tell_failures(dict(found.failures), form) if found.failures else 0
     # What was put back in part is told as any apply in part; a signal stays one.
     return codes[0] if codes[0] in (PARTLY, INTERRUPTED) else fold([failed, *codes])
-
-
-def _show(report: Drift, asked: Options, form: str) -> None:
-    import sys
-
-    from reconciler.cli.console import clear_progress, coloured, out, out_json
-    from reconciler.core.drift import to_json
-    from reconciler.reports import drift as words
-    from reconciler.reports.text import ansi, plain
-
-    clear_progress()
-    if form == "json":
-        out_json(to_json(report))
-    elif form == "github":
-        from reconciler.cli import github
-
-        github.show_drift(report, asked.root)
-    else:
-        out(words.text(report, ansi if coloured(sys.stdout) else plain))
 
 
 def _accept(given: Spec, found: Found, spec: str, values: str | None) -> bool:

@@ -42,17 +42,15 @@ def explain(
 
 def codes() -> dict[str, Code]:
     """Every code there is, kinds' own included, in order."""
-    from reconciler.core.ignore import CODES as IGNORE
-    from reconciler.core.ownership import CODES as OWNERSHIP
-    from reconciler.core.risk import CODES
+    from reconciler.core import drift, ignore, ownership, risk, validation
     from reconciler.kinds.registry import load
+    from reconciler.platforms import registry
 
-    found = [
-        *CODES,
-        *IGNORE,
-        *OWNERSHIP,
-        *(code for kind in load().values() for code in kind.codes),
-    ]
+    own = (*risk.CODES, *ownership.CODES, *drift.CODES, *ignore.CODES, *validation.CODES)
+    platforms = [registry.load(name) for name in registry.names()]
+    kinds = [*load().values(), *(kind for p in platforms for kind in p.kinds.values())]
+    found = [*own, *(code for kind in kinds for code in kind.codes)]
+    found += [code for platform in platforms for code in platform.codes]
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 

@@ -3,89 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.core.drift import Drift
-    from reconciler.core.plan import Plan
-    from reconciler.core.result import Result
-    from reconciler.core.risk import Gate
-    from reconciler.errors import KstateError
-    from reconciler.reports.github import Note
+    from reconciler.reports.github import Job, Note
 
 
-def show_plan(plan: Plan, root: str) -> None:
-    """The plan's risks at their lines, the whole plan in the summary, its digest as an output."""
-    from reconciler.reports import github, markdown, words
-
-    _show(github.of_plan(plan), lambda room: markdown.plan(plan, room=room), root)
-    _say(f"{words.summary(plan)}; digest {plan.digest}")
-    _outputs(github.of_plan_outputs(plan))
-
-
-def show_result(result: Result, root: str) -> None:
-    """What is not as planned at its lines, the rest in the summary."""
-    from reconciler.core.result import ended
-    from reconciler.reports import github, pages, text
-
-    found = ended(result)
-    _show(github.of_result(result), lambda room: pages.result(found, room=room), root)
-    _say(text.result(result).rstrip().splitlines()[-1])
-    _outputs(github.of_result_outputs(result))
-
-
-def show_drift(drift: Drift, root: str) -> None:
-    """What has drifted at its lines, the whole report in the summary."""
-    from reconciler.reports import github, pages
-
-    _show(github.of_drift(drift), lambda room: pages.drift(drift, room=room), root)
-    _say(f"drift: {pages.drift_title(drift)}")
-    _outputs(github.of_drift_outputs(drift))
-
-
-def show_valid(words: str) -> None:
-    _summary(lambda _room: f"### kstate: {words}\n")
-
-
-def show_failures(failures: Mapping[str, KstateError]) -> None:
-    """Clusters that failed, each as an annotation."""
-    from reconciler.reports.github import ERROR, Note
-
-    notes = [
-        Note(ERROR, f"cluster {name}", f"{error.message}\n{error.hint}".strip())
-        for name, error in sorted(failures.items())
-    ]
-    _annotate(notes, None)
-
-
-def show_gate(gate: Gate) -> None:
-    """What stands in the way of an apply."""
-    from reconciler.reports.github import of_gate
-
-    _annotate(of_gate(gate), None)
-
-
-@contextmanager
-def annotated(form: str, root: str) -> Iterator[None]:
-    """With `--format github`, an error that ends the run is an annotation too; then it goes its way."""
-    from reconciler.errors import KstateError
-
-    try:
-        yield
-    except KstateError as error:
-        if form == "github":
-            from reconciler.reports import github, pages
-
-            told = error
-            _show(github.of_error(error), lambda room: pages.error(told, room=room), root)
-        raise
-
-
-def _show(notes: Iterable[Note], page: Callable[[int], str], root: str) -> None:
-    _annotate(notes, prefix(root))
-    _summary(page)
+def show(job: Job, root: str) -> None:
+    """One report. `root` is the folder of the spec, where annotations have their places."""
+    _annotate(job.notes, prefix(root))
+    if job.page:
+        _summary(job.page)
+    if job.line:
+        _say(job.line)
+    if job.outputs:
+        _outputs(job.outputs)
 
 
 def _annotate(notes: Iterable[Note], place: str | None) -> None:

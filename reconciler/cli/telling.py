@@ -290,7 +290,7 @@ def _webhook(channels: Channels, drift: Drift, former: str, url: str) -> None:
     body = to_json(drift)
     kept = {name: body[name] for name in ("created", "kstate", "spec", "summary", "partial")}
     event = {
-        "format": "kstate.event/v1",
+        "format": "kstate.drift-event/v1",
         "event": "cleared" if not drift.fingerprint else "changed" if former else "found",
         "scope": channels.scope,
         "fingerprint": drift.fingerprint,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from reconciler.cli.common import SpecArgument, ValuesOption
+from reconciler.cli.showing import FormatOption
 
-FORMATS = ("text", "github")
+if TYPE_CHECKING:
+    from reconciler.core.validation import Validation
 
 
 def register(app: typer.Typer) -> None:
@@ -16,24 +18,32 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    spec: SpecArgument = ".",
-    form: Annotated[str, typer.Option("--format", metavar="F", help="text or github.")] = "text",
-    values: ValuesOption = None,
+    spec: SpecArgument = ".", values: ValuesOption = None, form: FormatOption = "text"
 ) -> None:
     """Read and check a spec without touching any network."""
-    from reconciler.cli import github
-    from reconciler.cli.common import check_format, read_spec
     from reconciler.cli.console import tell
+    from reconciler.cli.showing import check_form, show, show_error
+    from reconciler.errors import KstateError
+    from reconciler.reports.forms import VALIDATION
+
+    check_form(form, VALIDATION)
+    try:
+        found = _checked(spec, values)
+    except KstateError as error:
+        show_error(form, error, spec)
+        raise
+    show(form, VALIDATION, found, root=spec)
+    tell(
+        f"valid: {found.documents:,} documents for {found.clusters:,} clusters"
+        f" in {found.files:,} files"
+    )
+
+
+def _checked(spec: str, values: str | None) -> Validation:
+    from reconciler.cli.common import read_spec
+    from reconciler.core.validation import Validation
     from reconciler.engine.intent import check
 
-    check_format(form, FORMATS)
-    with github.annotated(form, spec):
-        found = read_spec(spec, values)
-        check(found)
-    words = (
-        f"valid: {len(found.documents):,} documents for {len(found.clusters):,} clusters"
-        f" in {len(found.files):,} files"
-    )
-    tell(words)
-    if form == "github":
-        github.show_valid(words)
+    found = read_spec(spec, values)
+    check(found)
+    return Validation((), len(found.documents), len(found.clusters), len(found.files))

@@ -15,7 +15,7 @@ from reconciler.core.diff import flat, nest
 from reconciler.core.model import Code, Document, Json, Key, Path, Resource, Risk, State
 
 DOCUMENT = "Ignore"
-EXPIRED = "KS191"
+EXPIRED = "KS195"
 CODES = (
     Code(
         EXPIRED,

@@ -79,11 +79,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Something a reviewer has to know about a change. `evidence` holds figures, which never enter the digest."""
+    """Something a reviewer has to know about a change. `evidence` holds figures, which never enter the digest.
+
+    `doubted`: the server that says so may only know more than the one that was read. It is looked at again before it
+    is believed, and the mark is never written down.
+    """
 
     code: str
     message: str
     evidence: Body = field(default_factory=nothing)
+    doubted: bool = field(default=False, compare=False)
 
     @property
     def level(self) -> Level:
@@ -258,7 +263,8 @@ class Driver(Protocol):
     `read` returns what is live inside the scope; what it cannot see for lack of rights is errors.ServerRefused, never
     a shorter answer. `write` returns one outcome for every change, whatever happens. `vet` asks the server, without
     doing anything, what it would refuse, and gathers the evidence behind deletions: risks by key. A server that does
-    not let us ask is a KS1xx notice, never a failure.
+    not let us ask is a KS1xx notice, never a failure. One that contradicts what was read (it is there already, or not
+    any more) makes a doubted risk.
     """
 
     @property
@@ -383,14 +389,24 @@ class Platform:
 
     `login` opens a session or raises errors.Failed within the target's timeout. `wires` are those the platform has;
     a kind is offered where one of its drivers' wires is; of those in `addressed` only where the Cluster document has a
-    member of that name, which says where to find it. `drivers` are the platform's own, by kind; they win.
-    `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
+    member of that name, which says where to find it. `kinds` are the platform's own versions of kinds, by name, whole:
+    what a document means there, its drivers and its rules. `lacks` are kinds that cannot be had, each with the reason
+    and what to use instead. `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
+    `check` finds what is wrong with a Cluster document. `fitted` is the platform as the cluster of a Cluster document's
+    `spec` has it; `tiers` are the forms that takes, each with a `spec` that leads to it. `real` are the kinds that were
+    proven on a real server, all others on an emulation. `codes` are those of the platform itself.
     """
 
     name: str
     title: str
     login: Callable[[Target], Session]
     wires: frozenset[str]
-    drivers: Mapping[str, Driver] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     addressed: frozenset[str] = frozenset({"registry", "connect"})
+    check: Callable[[Document], Iterable[tuple[Path, str]]] = silent.of_one
+    fitted: Callable[[Body], Platform] | None = None
+    tiers: Mapping[str, Body] = field(default_factory=dict)
+    real: frozenset[str] = frozenset()
+    codes: tuple[Code, ...] = ()

@@ -16,12 +16,13 @@ from typing import Any, cast
 
 from reconciler.core.diff import flat, nest
 from reconciler.core.drift import Field, Finding, What
-from reconciler.core.model import Body, Document, Json, Key, Resource
+from reconciler.core.model import Body, Document, Json, Key, Kind, Resource
 from reconciler.core.model import Path as Steps
 from reconciler.engine.drifting import Found
 from reconciler.engine.intent import desired_of
 from reconciler.errors import BadUsage, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
 from reconciler.secrets.references import is_reference
 from reconciler.spec.editing import REMOVED, CannotEdit, edit
 from reconciler.spec.folder import Spec, load
@@ -139,7 +140,7 @@ def _accept(spec: Spec, found: Found, finding: Finding, made: Acceptance) -> Non
     if number is None:
         raise CannotEdit("the file has changed while it was read")
     text, written = file.pieces[number], []
-    for path, before, after in _differences(found, finding, fields):
+    for path, before, after in _differences(found, finding, fields, _kind(spec, finding.key)):
         text, done = _edited(text, document, ("spec", *path), after)
         written.append(Written(finding.key, document.source, path, before, done))
     file.changed |= text != file.pieces[number]
@@ -184,23 +185,28 @@ def _check_elsewhere(
 
 
 def _differences(
-    found: Found, finding: Finding, fields: Iterable[Field]
+    found: Found, finding: Finding, fields: Iterable[Field], kind: Kind
 ) -> Iterator[tuple[Steps, Json, Any]]:
     """Where in the body of a document what is live differs from what is wanted: path, wanted, live or REMOVED."""
     live = found.live[finding.key]
     wanted = {f.path: f.wanted for f in fields}
     leaves = dict(flat(live.settings)) | wanted
     as_wanted = nest((path, value) for path, value in leaves.items() if value is not None)
-    before = dict(flat(_body(finding.key, Resource(live.name, as_wanted))))
-    after = dict(flat(_body(finding.key, live)))
+    before = dict(flat(_body(kind, Resource(live.name, as_wanted))))
+    after = dict(flat(_body(kind, live)))
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
             yield path, before.get(path), after.get(path, REMOVED)
 
 
-def _body(key: Key, resource: Resource) -> Body:
+def _kind(spec: Spec, key: Key) -> Kind:
+    """A kind as it is on the cluster's platform."""
+    [cluster] = (document for document in spec.clusters if document.name == key.cluster)
+    return kinds_registry.on(platforms_registry.of(cluster.spec))[key.kind]
+
+
+def _body(kind: Kind, resource: Resource) -> Body:
     """What a document that means just this resource says."""
-    kind = kinds_registry.load()[key.kind]
     bodies = list(kind.documents([resource]))
     if len(bodies) != 1:
         raise CannotEdit(f"no document of kind {kind.document} can say what is live")

@@ -18,7 +18,6 @@ from reconciler.engine.custody import estate_of
 from reconciler.engine.planning import Planned, matches, plan
 from reconciler.engine.survey import Survey
 from reconciler.errors import Failed
-from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
 
 
@@ -72,24 +71,25 @@ def _put_back(found: Survey, allowed: Sequence[Allowed], only: Sequence[str]) ->
 
 def _settings(key: Key, want: Resource, found: Survey, allowed: Sequence[Allowed]) -> Body:
     there, wanted = dict(flat(found.live[key].settings)), dict(flat(want.settings))
-    asked = there if kinds_registry.load()[key.kind].whole else dict.fromkeys(wanted)
+    whole = found.kinds[key.kind].whole
+    asked = there if whole else dict.fromkeys(wanted)
     kept: dict[Steps, Json] = {path: there[path] for path in asked if path in there}
     applied = found.last.get(key)
-    healed = dict(_healed(key, wanted, dict(flat(applied.settings)), there)) if applied else {}
+    was = dict(flat(applied.settings)) if applied else {}
+    healed = dict(_healed(wanted, was, there, whole=whole)) if applied else {}
     kept |= {path: v for path, v in healed.items() if any(a.covers(key, path) for a in allowed)}
-    whole = kinds_registry.load()[key.kind].whole
     # Where the whole is written, what is not to be set is not in it.
     return nest(sorted(item for item in kept.items() if not whole or item[1] is not None))
 
 
 def _healed(
-    key: Key,
     wanted: Mapping[Steps, Json],
     applied: Mapping[Steps, Json],
     there: Mapping[Steps, Json],
+    *,
+    whole: bool,
 ) -> Iterator[tuple[Steps, Json]]:
     """What a hand changed and Git did not: live is not as applied, and what was applied is what is wanted still."""
-    whole = kinds_registry.load()[key.kind].whole
     for path in {*wanted, *applied, *(there if whole else ())}:
         if there.get(path) != applied.get(path) == wanted.get(path):
             yield path, wanted.get(path)

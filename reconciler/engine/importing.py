@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import cast
 
+from reconciler.core.events import Event, Step
 from reconciler.core.model import Body, Document, Json, Kind, Resource, Scope, Session, Target
 from reconciler.core.tidy import file_of, profiled
 from reconciler.engine.clusters import Options, driver_of, login
@@ -34,7 +35,7 @@ def imported(spec: Spec, wanted: Wanted, options: Options, to: str) -> Imported:
     check_references(spec, options)
     document, platform, _ = wanted
     target = Target(document.name, document.spec, options.root, options.timeout)
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(platform)
     offered = [k for k in kinds.values() if kinds_registry.offered(k, platform, document.spec)]
     mine = {key.name for key in bookkeeping(spec, document.name)}
     files: Files = dict(_frame(spec, document, to))
@@ -42,8 +43,9 @@ def imported(spec: Spec, wanted: Wanted, options: Options, to: str) -> Imported:
     left_out: list[str] = []
     with closing(login(platform, target)) as session:
         for kind in offered:
-            options.say(f"{document.name}: reading every {kind.name}")
+            options.say(Event(Step.READING, document.name, kind.name))
             live = _everything(session, kind, wanted, mine)
+            options.say(Event(Step.READ, document.name, kind.name, done=len(live)))
             made = list(kind.documents(live))
             counts[kind.name] = len(live)
             left_out += _unsaid(kind, live, made, wanted)

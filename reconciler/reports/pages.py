@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 from reconciler.core.drift import Drift, Seen
 from reconciler.core.model import Status
+from reconciler.core.result import REFUSED as REFUSED_CODE
 from reconciler.core.result import Ended
 from reconciler.errors import KstateError, SpecInvalid
 from reconciler.reports import words
 from reconciler.reports.drift import finding_lines
 from reconciler.reports.markdown import FRAME, ROOM, code, escape, fenced, fitting, folded
-from reconciler.reports.text import plain
+from reconciler.reports.paint import plain
 
 MOST_FAILED = 500
+REFUSED = "nothing was written: a risk stands in the way"
 
 
 def drift(report: Drift, *, room: int = ROOM) -> str:
@@ -102,7 +104,8 @@ def result(found: Ended, *, room: int = ROOM) -> str:
     total, done = len(found.outcomes), found.count(Status.DONE)
     many = f"{done:,} of {_many(total, 'change')}"
     verdict = "read back as planned" if found.complete else "are as planned: not complete"
-    lines = [f"### kstate apply: {many} {verdict}", ""]
+    refused = found.exit_code == REFUSED_CODE
+    lines = [f"### kstate apply: {REFUSED if refused else f'{many} {verdict}'}", ""]
     lines += [
         line
         for name, why in found.failures
@@ -118,7 +121,7 @@ def result(found: Ended, *, room: int = ROOM) -> str:
         lines += [*shown, ""]
         more = len(left) - len(shown)
         lines += [f"and {more:,} more", ""] if more else []
-        lines += ["Running it again continues.", ""]
+        lines += [] if refused else ["Running it again continues.", ""]
     return "\n".join([*lines, f"Digest {code(words.visible(found.digest))}", ""])
 
 

@@ -1,6 +1,6 @@
 """The workflows as actionlint and zizmor see them, those of the docs included; the manifests as Kubernetes would.
 
-Needs `zizmor` and `kubernetes-validate` (`pip install .[workflows]`), and `actionlint` on the PATH or Go to build it.
+`.ci/extra` installs what they need; elsewhere `actionlint` is on the PATH, or Go is there to build it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,15 @@ from tests.test_workflows import PAGES, ROOT, callers
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 
 
+def _installed(name: str) -> str | None:
+    """Beside this Python, or on the PATH."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else shutil.which(name)
+
+
 @pytest.fixture(scope="session")
 def actionlint(tmp_path_factory: pytest.TempPathFactory) -> str:
-    if found := shutil.which("actionlint"):
+    if found := _installed("actionlint"):
         return found
     folder = tmp_path_factory.mktemp("bin")
     assert shutil.which("go"), "neither actionlint nor go is on the PATH"
@@ -34,9 +40,8 @@ def actionlint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def zizmor() -> str:
-    beside = Path(sys.executable).parent / "zizmor"
-    found = str(beside) if beside.exists() else shutil.which("zizmor")
-    assert found, "no zizmor: pip install '.[workflows]'"
+    found = _installed("zizmor")
+    assert found, "no zizmor: pip install '.[extra]'"
     return found
 
 

@@ -194,7 +194,7 @@ def test_a_result_says_what_is_not_as_planned() -> None:
 def test_a_gate_says_what_is_missing() -> None:
     from reconciler.core.risk import gate
 
-    notes = list(github.of_gate(gate([GONE, SHRUNK], (), ())))
+    notes = list(github.of_gate(gate([GONE, SHRUNK], (), ()).blocked))
     assert [note.title.split()[2] for note in notes] == ["KS203", "KS231", "KS911"]
     assert "--approve KS203:prod-eu/topic/old" in notes[0].text
 
