@@ -55,9 +55,13 @@ class Answer:
         return 200 <= self.status < 300
 
     @property
+    def location(self) -> str:
+        """Where a redirection leads: it is not followed here."""
+        return self.headers.get("location", "")
+
+    @property
     def words(self) -> str:
-        said = self.body.get("message") if isinstance(self.body, Mapping) else None
-        text = " ".join(str(said or self.text).split())
+        text = " ".join(_said(self.body, self.text).split())
         # Cut after it is masked: half a secret is still one.
         return f"{self.status} {redact(text)[:1000]}".strip()
 
@@ -71,10 +75,23 @@ class _Asked(NamedTuple):
     timeout: float
 
 
+def _said(body: Any, text: str) -> str:
+    """A server's own sentence: its `message`, that of its `error`, the `detail` of its `errors`; of HTML the text."""
+    if isinstance(body, Mapping):
+        errors = [e for e in body.get("errors") or () if isinstance(e, Mapping)]
+        inner = body.get("error")
+        said = "; ".join(str(e.get("detail") or e.get("title") or "") for e in errors)
+        nested = inner.get("message") if isinstance(inner, Mapping) else None
+        return str(body.get("message") or nested or said or text)
+    return re.sub(r"<[^>]*>", " ", text) if text.lstrip().startswith("<") else text
+
+
 @dataclass
 class Http:
     """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
 
+    `plain` are characters that stay as they are in a segment of a path, such as the colon of `configs:alter`.
+    `sign` makes the headers of a login that changes while we are at it, for every request anew.
     `patient`: an answer that puts a request off (429, 503) is waited out here; else it is the caller's to judge.
     """
 
@@ -83,6 +100,8 @@ class Http:
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
+    plain: str = ""
+    sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     patient: bool = True
 
     def send(
@@ -113,10 +132,18 @@ class Http:
         asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
         return self._sent(asked, "question")
 
+    def follow(self, url: str) -> Answer:
+        """A read of an address that the server itself named. Raises ServerRefused for one that leads elsewhere."""
+        base = self.url.rstrip("/")
+        if not url.startswith((f"{base}/", f"{base}?")):
+            raise ServerRefused(f"{self.what} ({self.url}): it names an address elsewhere: {url}")
+        return self._sent(_Asked("GET", url, None, self.timeout), "read")
+
     def _sent(self, asked: _Asked, what: str) -> Answer:
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json", **self.headers}
+        signed = self.sign() if self.sign else {}
+        headers = {"Accept": "application/json", **self.headers, **signed}
         content = asked.body
         if content is not None and not isinstance(content, bytes):
             content = json.dumps(content).encode()
@@ -136,7 +163,7 @@ class Http:
         return self._answer(found.status, found.data, found.headers)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
-        steps = "/".join(quote(step, safe="") for step in path)
+        steps = "/".join(quote(step, safe=self.plain) for step in path)
         found = f"{self.url.rstrip('/')}/{steps}" if path else self.url
         return found + (f"?{urlencode(query)}" if query else "")
 
@@ -169,7 +196,7 @@ class Http:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text, {name.lower(): headers[name] for name in headers})
+        found = Answer(status, body, text, {name.lower(): v for name, v in headers.items()})
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found

@@ -32,7 +32,11 @@ def check(spec: Spec) -> None:
     if not problems:
         sites = {document.name: _Site.of(document) for document in spec.clusters}
         told = chain(
-            told, _misplaced(spec, sites), _by_themselves(spec, sites), _among(spec, sites)
+            told,
+            _homeless(spec, sites),
+            _misplaced(spec, sites),
+            _by_themselves(spec, sites),
+            _among(spec, sites),
         )
     problems += [Problem(d.file, *d.locate(path), message) for d, path, message in told]
     if problems:
@@ -95,6 +99,21 @@ def _unknown_kinds(spec: Spec) -> Iterator[Told]:
                 yield document, ("spec", "resources", str(index)), words
 
 
+def _homeless(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
+    """Clusters whose ledger is to be where none can be."""
+    if spec.estate is None:
+        return
+    other = cast("Body", spec.estate.spec.get("ledger") or {}).get("cluster")
+    homes = [str(other)] if other else sorted(sites)
+    for name in (name for name in homes if name in sites):
+        platform = sites[name].platform
+        if "ledger" not in platform.wires:
+            reason = platform.lacks.get("ledger", "it has no topics that kstate could keep it in")
+            words = f"{name}: {platform.title} cannot hold the ledger: {reason}"
+            way = "name a cluster that can: `ledger: {cluster: NAME}`"
+            yield spec.estate, LEDGER if other else ("kind",), f"{words}; {way}"
+
+
 def _misplaced(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
     """Documents that none of their clusters can hold."""
     known = {kind.document for kind in kinds_registry.load().values()}
@@ -134,7 +153,12 @@ def _among(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
         for version in versions:
             its = {n for n, site in sites.items() if site.kinds[kind.document] is version}
             here = [narrowed for d in own if (narrowed := _only_for(d, its, len(sites)))]
-            yield from version.among(here, spec.clusters) if here else ()
+            yield from version.among(here, _completed(spec)) if here else ()
+
+
+def _completed(spec: Spec) -> list[Document]:
+    """The Cluster documents as kinds look at them: with addresses that a platform knows by itself."""
+    return [platforms_registry.completed(document) for document in spec.clusters]
 
 
 def _only_for(document: Document, clusters: Set[str], everywhere: int) -> Document | None:
@@ -204,8 +228,11 @@ def desired_of(spec: Spec, document: Document) -> Wanted:
 def _placed(spec: Spec, cluster: Document, known: Mapping[str, Kind]) -> Iterator[Document]:
     """Every document with what it takes from Cluster documents filled in."""
     kinds = {kind.document: kind for kind in known.values()}
-    every = (*spec.clusters, *spec.documents)
-    place = Place(cluster, {(document.kind, document.name): document for document in every})
+    every = (*_completed(spec), *spec.documents)
+    place = Place(
+        platforms_registry.completed(cluster),
+        {(document.kind, document.name): document for document in every},
+    )
     for document in spec.documents:
         kind = kinds.get(document.kind)
         yield kind.placed(document, place) if kind else document
