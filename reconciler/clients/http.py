@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
-from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
+from reconciler.errors import BadUsage, Failed, LoginFailed, ServerRefused, Unreachable
 from reconciler.secrets.references import redact, remember, resolve
 
 if TYPE_CHECKING:
@@ -180,9 +180,11 @@ class Http:
         return {what: _retries(what, status) for what in AGAIN}
 
     def _failure(self, error: Exception, *, reading: bool) -> Failed:
-        from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+        from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, SSLError
 
         cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        if isinstance(cause, ProtocolError) and isinstance(cause.args[-1], Exception):
+            cause = cause.args[-1]  # the rest of its words is `('Connection aborted.', ...)`
         words = redact(NOISE.sub("", " ".join(str(cause).split())))
         if isinstance(cause, SSLError):
             return LoginFailed(f"{self.what} ({self.url}): TLS: {words}")
@@ -253,6 +255,10 @@ def _retries(what: str, status: int) -> urllib3.Retry:
 def connect(what: str, spec: Body, root: str, timeout: float) -> Http:
     """A server as a Cluster document describes it: `url`, `ca`, `auth` (basic, bearer, mtls), references resolved."""
     url = resolve(str(spec["url"]), root, secret=False)
+    if not url.startswith(("http://", "https://")):
+        raise BadUsage(
+            f"{what}: `{redact(url)[:100]}` is no address: http:// or https:// is missing"
+        )
     auth = cast("Body", spec.get("auth") or {})
     return Http(what, url, timeout, _headers(auth, root), _tls(url, spec, auth, root))
 

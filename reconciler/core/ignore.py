@@ -15,7 +15,7 @@ from reconciler.core.diff import flat, nest
 from reconciler.core.model import Code, Document, Json, Key, Path, Resource, Risk, State
 
 DOCUMENT = "Ignore"
-EXPIRED = "KS195"
+EXPIRED = "KS138"
 CODES = (
     Code(
         EXPIRED,

@@ -103,7 +103,7 @@ def test_whom_a_rule_speaks_of(clusters: tuple[str, ...] | None, name: str, spea
 def test_it_holds_on_its_last_day_and_is_told_from_the_next_on() -> None:
     assert list(expired([RULE], "2026-12-31")) == []
     [risk] = expired([RULE], "2027-01-01")
-    assert (risk.code, risk.blocking) == ("KS195", False)
+    assert (risk.code, risk.blocking) == ("KS138", False)
     assert "expired on 2026-12-31" in risk.message
     assert "team-platform" in risk.message
 

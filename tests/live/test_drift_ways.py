@@ -195,7 +195,7 @@ def test_an_expired_rule_holds_nothing_and_is_said_loudly(
     set_by_hand(kafka, f"{name}a", "retention.ms", "86400000")
     plan = estate.plan()
     assert plan.code == 2
-    assert "!! KS195 notice: ignore rule scaler of team-x expired on 2020-01-01" in plan.out
+    assert "!! KS138 notice: ignore rule scaler of team-x expired on 2020-01-01" in plan.out
     seen = drift(estate)
     assert (seen.code, "ignore rule scaler of team-x expired" in seen.out) == (2, True)
 
