@@ -44,15 +44,15 @@ def explain(
 
 def codes() -> dict[str, Code]:
     """Every code there is, kinds' own included, in order."""
-    from reconciler.core.ownership import CODES as OWNERSHIP
-    from reconciler.core.risk import CODES
+    from reconciler.core import drift, ownership, risk, validation
     from reconciler.kinds.registry import load
     from reconciler.platforms import registry
 
+    own = (*risk.CODES, *ownership.CODES, *drift.CODES, *validation.CODES)
     platforms = [registry.load(name) for name in registry.names()]
     kinds = [*load().values(), *(kind for p in platforms for kind in p.kinds.values())]
-    found = [code for kind in kinds for code in kind.codes]
-    found += [*CODES, *OWNERSHIP, *(code for p in platforms for code in p.codes)]
+    found = [*own, *(code for kind in kinds for code in kind.codes)]
+    found += [code for platform in platforms for code in platform.codes]
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from reconciler.clients import connect
 from reconciler.clients.http import Answer, Http, Workers
-from reconciler.core.model import Body, Change, Document, Key, Path, Session
+from reconciler.core.model import Body, Change, Document, Key, Path, Session, Status
 from reconciler.core.near import did_you_mean
 from reconciler.errors import Failed
 from reconciler.secrets.references import redact
@@ -67,6 +67,11 @@ def steered(worker: Http, name: str, before: str, state: str) -> Iterator[Answer
         yield connect.restart(worker, name)
     else:
         yield connect.steer(worker, name, state)
+
+
+def refusal(answer: Answer) -> Status:
+    """What an answer that is no yes means: where it is there already, reading back decides."""
+    return Status.UNKNOWN if connect.there_already(answer) else Status.FAILED
 
 
 def failures(worker: Http, names: Sequence[str]) -> list[str]:

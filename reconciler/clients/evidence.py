@@ -11,11 +11,12 @@ from typing import Any
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
     IsolationLevel,
+    KafkaError,
     TopicPartition,
 )
 from confluent_kafka.admin import OffsetSpec
 
-from reconciler.clients.kafka import Kafka, answer, batches, reason
+from reconciler.clients.kafka import Kafka, answer, batches, code, reason
 from reconciler.clients.lean import LostAnswer
 from reconciler.errors import Failed
 
@@ -28,7 +29,8 @@ class Evidence:
     """Of one topic. `records` is an upper bound where compaction removed some. Bytes count every replica.
 
     `groups` maps a group to its lag in records; `active` are those with members on the topic right now. `hidden`
-    says what could not be seen, and why; whoever decides must then assume the worst.
+    says what could not be seen, and why; whoever decides must then assume the worst. `gone`: a leader that was asked
+    knows no such topic.
     """
 
     records: int = 0
@@ -37,6 +39,7 @@ class Evidence:
     groups: dict[str, int] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    gone: bool = False
     # By partition: first offset, end offset, and bytes on the disk of its largest replica.
     starts: dict[TopicPartition, int] = field(default_factory=dict)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
@@ -97,6 +100,7 @@ def ask(
             got = answer(future, kafka.timeout)
             if isinstance(got, BaseException):
                 _hide(found, partition.topic, f"offsets: {reason(got)}")
+                found[partition.topic].gone |= code(got) == KafkaError.UNKNOWN_TOPIC_OR_PART
             else:
                 answers[partition] = got
     return answers

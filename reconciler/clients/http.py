@@ -6,29 +6,36 @@ import json
 import re
 import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
-from reconciler.errors import Failed, LoginFailed, Unreachable
-from reconciler.secrets.references import redact, resolve
+from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
+from reconciler.secrets.references import redact, remember, resolve
 
 if TYPE_CHECKING:
     import urllib3
 
 THREADS = 16
 READS = frozenset({"GET", "HEAD"})
-# What a server says when it will not last. 409 is Connect's word for a rebalance: whoever talks to Connect decides.
-AGAIN = (429, 502, 503, 504)
+# What a server says when it will not last: to a write only what it has not begun; to a question not 500, which Connect
+# says of a plugin that is not there. 409 is Connect's word for a rebalance: whoever talks to Connect decides.
+AGAIN = {
+    "write": (429, 503),
+    "question": (429, 502, 503, 504),
+    "read": (429, 500, 502, 503, 504),
+}
 ATTEMPTS = 5
 # What urllib3 puts before the reason: `HTTPConnection(host='a', port=1): Failed to establish a new connection: `.
 NOISE = re.compile(r"^HTTPS?Connection(Pool)?\([^)]*\): (Failed to [a-z ]+: )?(\[Errno -?\d+\] )?")
 LONGEST_WAIT = 30.0
+ADDRESS = "Is the address under `registry` or `connect` in the Cluster document the right one?"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,17 @@ class Answer:
     @property
     def words(self) -> str:
         text = " ".join(_said(self.body, self.text).split())
-        return redact(f"{self.status} {text[:1000]}".strip())
+        # Cut after it is masked: half a secret is still one.
+        return f"{self.status} {redact(text)[:1000]}".strip()
+
+
+class _Asked(NamedTuple):
+    """One request. `timeout` in seconds, for one answer."""
+
+    method: str
+    url: str
+    body: Any
+    timeout: float
 
 
 def _said(body: Any, text: str) -> str:
@@ -91,25 +108,39 @@ class Http:
         A read, and whatever was not begun or was put off (429, 503), is tried again, with jitter and Retry-After.
         Raises Unreachable, LoginFailed for 401, and LostAnswer for a write that may have been carried out.
         """
-        url = self._url(path, query)
-        retries = self._patience[method in READS]
+        asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
+        return self._sent(asked, "read" if method in READS else "write")
+
+    def ask(
+        self,
+        method: str,
+        *path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """The same for a question that changes nothing whatever its method: tried again like a read."""
+        asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
+        return self._sent(asked, "question")
+
+    def _sent(self, asked: _Asked, what: str) -> Answer:
         from urllib3.exceptions import HTTPError
 
         headers = {"Accept": "application/json", **self.headers}
-        content = None if body is None else json.dumps(body).encode()
+        content = None if asked.body is None else json.dumps(asked.body).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
             found = self._pool.request(
-                method,
-                url,
+                asked.method,
+                asked.url,
                 body=content,
                 headers=headers,
-                retries=retries,
-                timeout=timeout or self.timeout,
+                retries=self._patience[what],
+                timeout=asked.timeout,
             )
         except HTTPError as error:
-            raise self._failure(method, error) from error
+            raise self._failure(error, reading=what != "write") from error
         return self._answer(found.status, found.data, found.headers.get("Location", ""))
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
@@ -123,18 +154,18 @@ class Http:
         return urllib3.PoolManager(maxsize=THREADS, block=True, ssl_context=self.tls)
 
     @cached_property
-    def _patience(self) -> tuple[urllib3.Retry, urllib3.Retry]:
-        """How often a write and a read are tried again; they are copied for every try, never changed."""
-        return _retries(reading=False), _retries(reading=True)
+    def _patience(self) -> Mapping[str, urllib3.Retry]:
+        """How often what is tried again; they are copied for every try, never changed."""
+        return {what: _retries(what) for what in AGAIN}
 
-    def _failure(self, method: str, error: Exception) -> Failed:
+    def _failure(self, error: Exception, *, reading: bool) -> Failed:
         from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
         cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
         words = redact(NOISE.sub("", " ".join(str(cause).split())))
         if isinstance(cause, SSLError):
             return LoginFailed(f"{self.what} ({self.url}): TLS: {words}")
-        if method in READS or isinstance(cause, NewConnectionError):
+        if reading or isinstance(cause, NewConnectionError):
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
@@ -154,18 +185,42 @@ class Http:
             self._pool.clear()
 
 
-def _retries(*, reading: bool) -> urllib3.Retry:
+def told(server: Http, answer: Answer, what: str, read: Callable[[Any], T]) -> T:
+    """What an answer says. Raises ServerRefused for a no, Unreachable for a server that cannot say (429, 5xx).
+
+    Failed is what no such server says: a proxy's own page, for example.
+    """
+    asked = f"{server.what} ({server.url}): {what}: "
+    if answer.status == 429 or answer.status >= 500:
+        raise Unreachable(asked + answer.words)
+    if not answer.ok:
+        raise ServerRefused(asked + answer.words)
+    try:
+        return read(answer.body)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        strange = f"{asked}not what such a server says: {answer.words[:200]}"
+        raise Failed(strange, hint=ADDRESS) from error
+
+
+def a_list(body: Any) -> list[Any]:
+    """For `told`: what is none is refused."""
+    if not isinstance(body, list):
+        raise TypeError(type(body))
+    return body
+
+
+def _retries(what: str) -> urllib3.Retry:
     import urllib3
 
     return urllib3.Retry(
         total=ATTEMPTS,
         connect=2,  # never begun, so safe for every method
-        read=2 if reading else 0,  # begun: a write may have been carried out
+        read=0 if what == "write" else 2,  # begun: a write may have been carried out
         status=ATTEMPTS,
         other=0,
         redirect=0,
         allowed_methods=None,
-        status_forcelist=AGAIN if reading else (429, 503),
+        status_forcelist=AGAIN[what],
         backoff_factor=0.2,
         backoff_jitter=0.3,
         backoff_max=LONGEST_WAIT,
@@ -220,6 +275,7 @@ def _headers(auth: Body, root: str) -> dict[str, str]:
 
         user = resolve(basic["username"], root, secret=False)
         given = make_headers(basic_auth=f"{user}:{resolve(basic['password'], root)}")
+        remember(given["authorization"].removeprefix("Basic "))
         return {"Authorization": given["authorization"]}
     if token := auth.get("bearer"):
         return {"Authorization": f"Bearer {resolve(str(token), root)}"}

@@ -79,11 +79,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Something a reviewer has to know about a change. `evidence` holds figures, which never enter the digest."""
+    """Something a reviewer has to know about a change. `evidence` holds figures, which never enter the digest.
+
+    `doubted`: the server that says so may only know more than the one that was read. It is looked at again before it
+    is believed, and the mark is never written down.
+    """
 
     code: str
     message: str
     evidence: Body = field(default_factory=nothing)
+    doubted: bool = field(default=False, compare=False)
 
     @property
     def level(self) -> Level:
@@ -258,7 +263,8 @@ class Driver(Protocol):
     `read` returns what is live inside the scope; what it cannot see for lack of rights is errors.ServerRefused, never
     a shorter answer. `write` returns one outcome for every change, whatever happens. `vet` asks the server, without
     doing anything, what it would refuse, and gathers the evidence behind deletions: risks by key. A server that does
-    not let us ask is a KS1xx notice, never a failure.
+    not let us ask is a KS1xx notice, never a failure. One that contradicts what was read (it is there already, or not
+    any more) makes a doubted risk.
     """
 
     @property

@@ -20,6 +20,7 @@ from reconciler.core.model import (
     Risk,
     nothing,
 )
+from reconciler.core.unicode import spelt
 from reconciler.errors import Stale
 
 FORMAT = "kstate.plan/v1"
@@ -51,6 +52,7 @@ class Plan:
     the digest covers. `root` is where relative `file:` references start, relative to where the plan was made.
     `ledger` says where ownership is recorded (`topic`, and `cluster` if it is another one); empty without an Estate.
     `protected` are those of the changed resources whose document protects them.
+    `owners` are the teams that the documents of changed resources name.
     `records` are to be brought up to date by an apply without anything being written to a resource.
     """
 
@@ -72,6 +74,7 @@ class Plan:
     unmanaged: tuple[str, ...] = ()
     risks: tuple[Risk, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    owners: Mapping[Key, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -182,6 +185,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "unmanaged": list(plan.unmanaged),
         "notices": list(plan.notices),
     }
+    if plan.owners:
+        body["owners"] = {str(key): owner for key, owner in sorted(plan.owners.items())}
     return body | {"seal": sha256(body)}
 
 
@@ -218,7 +223,7 @@ def risk_json(risk: Risk) -> dict[str, Any]:
 def render(plan: Plan) -> bytes:
     """The plan as a file: one line a change, so that a difference of two plans can be read."""
     text = json.dumps(to_json(plan), sort_keys=True, indent=1, ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass") + b"\n"
+    return spelt(text).encode() + b"\n"
 
 
 def parse(data: bytes) -> Plan:
@@ -272,6 +277,7 @@ def from_json(body: Mapping[str, Any]) -> Plan:
         unmanaged=tuple(body["unmanaged"]),
         risks=tuple(_risks(body["risks"])),
         notices=tuple(body["notices"]),
+        owners={Key.parse(key): owner for key, owner in body.get("owners", {}).items()},
     )
 
 

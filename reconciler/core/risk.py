@@ -76,6 +76,11 @@ def with_risks(change: Change, risks: Iterable[Risk]) -> Change:
     return replace(change, risks=tuple(sorted(merged.values(), key=badness)))
 
 
+def doubted(changes: Iterable[Change]) -> tuple[Key, ...]:
+    """Those of which a server says that they are not as they were read."""
+    return tuple(c.key for c in changes if any(risk.doubted for risk in c.risks))
+
+
 def badness(risk: Risk) -> tuple[int, str, str]:
     """Sort key, worst first."""
     worst = (Level.IMPOSSIBLE, Level.LIMIT, Level.DANGER, Level.NOTICE)

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import cast
 
+from reconciler.core.events import Event, Step
 from reconciler.core.model import Body, Document, Json, Kind, Resource, Scope, Session, Target
 from reconciler.core.tidy import file_of, profiled
 from reconciler.engine.clusters import Options, driver_of, login
@@ -47,8 +48,9 @@ def imported(spec: Spec, wanted: Wanted, options: Options, to: str) -> Imported:
     left_out: list[str] = []
     with closing(login(platform, target)) as session:
         for kind in offered:
-            options.say(f"{document.name}: reading every {kind.name}")
+            options.say(Event(Step.READING, document.name, kind.name))
             live = _everything(session, kind, wanted, mine)
+            options.say(Event(Step.READ, document.name, kind.name, done=len(live)))
             made = list(kind.documents(live))
             counts[kind.name] = len(live)
             left_out += _unsaid(kind, live, made, wanted)

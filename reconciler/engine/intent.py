@@ -36,6 +36,16 @@ def check(spec: Spec) -> None:
         raise SpecInvalid(list(dict.fromkeys(problems)))
 
 
+def all_of_it(invalid: SpecInvalid) -> SpecInvalid:
+    """The same with what kinds and platforms have to say about the documents that nothing else is wrong with."""
+    if isinstance(invalid.rest, Spec):
+        try:
+            check(invalid.rest)
+        except SpecInvalid as further:
+            return SpecInvalid(list({*invalid.problems, *further.problems}))
+    return invalid
+
+
 def _strange_platforms(spec: Spec) -> Iterator[Problem]:
     """Clusters of a platform that nobody knows, and what is wrong with those of one that is known."""
     known = platforms_registry.names()

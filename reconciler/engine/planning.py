@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import cast
 
 from reconciler import __version__
 from reconciler.core.desired import NAME, Desired, in_owned
 from reconciler.core.diff import diff, flat, nest
+from reconciler.core.events import Event, Step
 from reconciler.core.model import (
     Body,
     Change,
@@ -24,7 +26,7 @@ from reconciler.core.model import (
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
-from reconciler.core.risk import assess, destroying, protect, with_risks
+from reconciler.core.risk import assess, destroying, doubted, protect, with_risks
 from reconciler.engine.clusters import (
     Options,
     side_by_side,
@@ -43,6 +45,7 @@ from reconciler.engine.intent import (
     ledger_of,
     masked,
 )
+from reconciler.engine.reading import agreed
 from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
@@ -87,6 +90,8 @@ def plan(spec: Spec, options: Options) -> Planned:
         raise SpecInvalid(sorted(set(conflicts)))
     parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
+    owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
+    made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
     return Planned(made, failures, connections(spec))
 
 
@@ -96,6 +101,12 @@ def _problems(want: Desired) -> Iterator[Problem]:
 
 
 def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
+    """One cluster, read again as long as its servers say that it is not as it was read."""
+    look = partial(_look, spec, wanted, options)
+    return agreed(look, lambda part: doubted(part.changes), options.say)
+
+
+def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
     with survey(spec, wanted, options) as found:
         changes = _assessed(found, options)
     document, want, keeping = found.document, found.want, found.keeping
@@ -125,9 +136,10 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     kinds = {change.key.kind for change in changes}
     worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
-    options.say(f"{cluster}: asking the servers about {len(changes)} changes")
+    options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
     changes = vetted(found.session, found.drivers, changes)
+    options.say(Event(Step.VETTED, cluster, total=len(changes)))
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
     return changes + _select(_impossible(found), options.only)

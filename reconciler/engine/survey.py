@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.book import claimed
 from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.estate import Live
+from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import (
     Body,
     Condition,
@@ -25,8 +27,8 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.ownership import Keeping
-from reconciler.engine.clusters import Options, Say, asked, driver_of, fields_of, login, state_of
-from reconciler.engine.intent import Wanted, connections, ledger_of
+from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
+from reconciler.engine.intent import Wanted, bookkeeping, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
@@ -69,7 +71,7 @@ def survey(
     document, platform, want = wanted
     peers = connections(spec)
     target = Target(document.name, document.spec, options.root, options.timeout, peers)
-    options.say(f"{document.name}: connecting")
+    options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
         looks = _looks(document.name, want, keeping, every_field=every_field)
@@ -84,7 +86,20 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        yield Survey(*found, kinds, drivers, looks, live, pruned, tried, peers)
+        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers)
+        if options.seen is not None:
+            options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
+        yield surveyed
+
+
+def _alive(found: Survey, own: Set[Key]) -> Iterator[Live]:
+    """Everything that is there but what kstate keeps for itself, for a report that shows the estate."""
+    managed = {*found.want.state, *found.last, *covered(found)}
+    for key in sorted(found.live.keys() - own):
+        resource = found.live[key]
+        sources = tuple(found.want.sources.get(key, ()))
+        owner = found.want.owners.get(key, "")
+        yield Live(key, resource.settings, owner, sources, key in managed)
 
 
 def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
@@ -129,10 +144,16 @@ def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Bo
 def _read(
     session: Session, drivers: Mapping[str, Driver], looks: Mapping[str, Scope], say: Say
 ) -> State:
-    say(f"{session.cluster}: reading {', '.join(sorted(drivers)) or 'nothing'}")
+    def read(kind: str) -> State:
+        found = state_of(session, kind, drivers[kind], looks[kind])
+        say(Event(Step.READ, session.cluster, kind, done=len(found)))
+        return found
+
+    for kind in drivers:
+        say(Event(Step.READING, session.cluster, kind))
     with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
-        read = pool.map(lambda name: state_of(session, name, drivers[name], looks[name]), drivers)
-        return {key: resource for state in read for key, resource in state.items()}
+        states = pool.map(read, drivers)
+        return {key: resource for state in states for key, resource in state.items()}
 
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:

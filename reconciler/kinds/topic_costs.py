@@ -62,7 +62,8 @@ def updates(kafka: Kafka, changes: Sequence[Change]) -> dict[Key, list[Risk]]:
         return {}
     now = effective(kafka, guarded)
     beneath = defaults(kafka) if any(None in dict(_edits(c)).values() for c in changes) else {}
-    shifts = {name: list(_shifts(c, now[name], beneath)) for name, c in guarded.items()}
+    there = {name: change for name, change in guarded.items() if name in now}
+    shifts = {name: list(_shifts(c, now[name], beneath)) for name, c in there.items()}
     costly = {name: own for name, own in shifts.items() if any(map(_costs, own))}
     if not costly:
         return {}
