@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
-from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
+from reconciler.errors import BadUsage, Failed, LoginFailed, ServerRefused, Unreachable
 from reconciler.secrets.references import redact, remember, resolve
 
 if TYPE_CHECKING:
@@ -42,17 +42,22 @@ T = TypeVar("T")
 class Answer:
     """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
 
-    `location` is where a redirection leads: it is not followed here.
+    `headers` are by their names in small letters.
     """
 
     status: int
     body: Any
     text: str
-    location: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def location(self) -> str:
+        """Where a redirection leads: it is not followed here."""
+        return self.headers.get("location", "")
 
     @property
     def words(self) -> str:
@@ -86,6 +91,7 @@ class Http:
     """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
 
     `plain` are characters that stay as they are in a segment of a path, such as the colon of `configs:alter`.
+    `sign` makes the headers of a login that changes while we are at it, for every request anew.
     """
 
     what: str
@@ -94,6 +100,7 @@ class Http:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
     plain: str = ""
+    sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
 
     def send(
         self,
@@ -123,10 +130,18 @@ class Http:
         asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
         return self._sent(asked, "question")
 
+    def follow(self, url: str) -> Answer:
+        """A read of an address that the server itself named. Raises ServerRefused for one that leads elsewhere."""
+        base = self.url.rstrip("/")
+        if not url.startswith((f"{base}/", f"{base}?")):
+            raise ServerRefused(f"{self.what} ({self.url}): it names an address elsewhere: {url}")
+        return self._sent(_Asked("GET", url, None, self.timeout), "read")
+
     def _sent(self, asked: _Asked, what: str) -> Answer:
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json", **self.headers}
+        signed = self.sign() if self.sign else {}
+        headers = {"Accept": "application/json", **self.headers, **signed}
         content = None if asked.body is None else json.dumps(asked.body).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
@@ -141,7 +156,7 @@ class Http:
             )
         except HTTPError as error:
             raise self._failure(error, reading=what != "write") from error
-        return self._answer(found.status, found.data, found.headers.get("Location", ""))
+        return self._answer(found.status, found.data, found.headers)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
         steps = "/".join(quote(step, safe=self.plain) for step in path)
@@ -159,9 +174,11 @@ class Http:
         return {what: _retries(what) for what in AGAIN}
 
     def _failure(self, error: Exception, *, reading: bool) -> Failed:
-        from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+        from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, SSLError
 
         cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        if isinstance(cause, ProtocolError) and isinstance(cause.args[-1], Exception):
+            cause = cause.args[-1]  # the rest of its words is `('Connection aborted.', ...)`
         words = redact(NOISE.sub("", " ".join(str(cause).split())))
         if isinstance(cause, SSLError):
             return LoginFailed(f"{self.what} ({self.url}): TLS: {words}")
@@ -169,13 +186,13 @@ class Http:
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
-    def _answer(self, status: int, data: bytes, location: str) -> Answer:
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text, location)
+        found = Answer(status, body, text, {name.lower(): v for name, v in headers.items()})
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found
@@ -232,6 +249,10 @@ def _retries(what: str) -> urllib3.Retry:
 def connect(what: str, spec: Body, root: str, timeout: float) -> Http:
     """A server as a Cluster document describes it: `url`, `ca`, `auth` (basic, bearer, mtls), references resolved."""
     url = resolve(str(spec["url"]), root, secret=False)
+    if not url.startswith(("http://", "https://")):
+        raise BadUsage(
+            f"{what}: `{redact(url)[:100]}` is no address: http:// or https:// is missing"
+        )
     auth = cast("Body", spec.get("auth") or {})
     return Http(what, url, timeout, _headers(auth, root), _tls(url, spec, auth, root))
 

@@ -343,6 +343,7 @@ class Kind:
     deletions come last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names
     of the same kind that have to be there before settings can be, and go after them. `steps` are the writes of a
     change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
+    `complete`: an update carries all that is wanted, because the server takes nothing less.
     `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
     that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
     on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that
@@ -351,7 +352,7 @@ class Kind:
     document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
     look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
     `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
-    that no server tells are those in use.
+    that no server tells are those in use. `elsewhere` is the reason of every platform that has no driver for it.
     """
 
     name: str
@@ -367,6 +368,7 @@ class Kind:
     needs: Callable[[Body], Iterable[str]] = silent.of_one
     steps: Callable[[Change], Sequence[str]] = silent.of_one
     whole: bool = False
+    complete: bool = False
     facts: bool = False
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
@@ -376,6 +378,7 @@ class Kind:
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    elsewhere: str = ""
     owns: str = ""
     owned_as: Callable[[str], str] = silent.same
     rights: Mapping[str, str] = field(default_factory=dict)
@@ -390,11 +393,12 @@ class Platform:
     `login` opens a session or raises errors.Failed within the target's timeout. `wires` are those the platform has;
     a kind is offered where one of its drivers' wires is; of those in `addressed` only where the Cluster document has a
     member of that name, which says where to find it. `kinds` are the platform's own versions of kinds, by name, whole:
-    what a document means there, its drivers and its rules. `lacks` are kinds that cannot be had, each with the reason
-    and what to use instead. `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
-    `check` finds what is wrong with a Cluster document. `fitted` is the platform as the cluster of a Cluster document's
-    `spec` has it; `tiers` are the forms that takes, each with a `spec` that leads to it. `real` are the kinds that were
-    proven on a real server, all others on an emulation. `codes` are those of the platform itself.
+    what a document means there, its drivers and its rules. `lacks` are kinds that cannot be had (and `ledger`, where no
+    ledger can be), each with the reason and what to use instead. `dropped` are settings that the platform accepts and
+    ignores: a notice, and not compared. `check` finds what is wrong with a Cluster document. `fitted` is the platform
+    as the cluster of a Cluster document's `spec` has it; `tiers` are the forms that takes, each with a `spec` that
+    leads to it. `implied` is that `spec` with what follows from the rest of it, an address say. `real` are the kinds
+    that were proven on a real server, all others on an emulation. `codes` are those of the platform itself.
     """
 
     name: str
@@ -408,5 +412,6 @@ class Platform:
     check: Callable[[Document], Iterable[tuple[Path, str]]] = silent.of_one
     fitted: Callable[[Body], Platform] | None = None
     tiers: Mapping[str, Body] = field(default_factory=dict)
+    implied: Callable[[Body], Body] = silent.unchanged
     real: frozenset[str] = frozenset()
     codes: tuple[Code, ...] = ()

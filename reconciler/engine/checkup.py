@@ -22,7 +22,7 @@ from reconciler.core.model import (
 )
 from reconciler.engine.clusters import Options, login, side_by_side, state_of
 from reconciler.engine.intent import check, chosen, desired_of
-from reconciler.errors import Failed, KstateError
+from reconciler.errors import Failed, KstateError, LoginFailed, Unreachable
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
 
@@ -55,6 +55,7 @@ def _look(
         many = "" if brokers is None else f" {brokers} brokers,"
         yield Finding(True, f"{platform.title}, id {session.cluster_id},{many} logged in")
         yield from _unchecked(document)
+        yield from _unseen(session)
         for name, kind in sorted(kinds_registry.on(platform).items()):
             if want.names(name):
                 yield from _of_kind(session, kind, platform, want)
@@ -65,6 +66,16 @@ def _unchecked(document: Document) -> Iterator[Finding]:
     given = document.spec.get("kafka")
     if isinstance(given, Mapping) and given.get("ssl.endpoint.identification.algorithm") == "none":
         yield Finding(True, "host names of brokers are not checked against their certificates")
+
+
+def _unseen(session: Session) -> Iterator[Finding]:
+    """Whether what deletions would cost can be looked at, where Kafka is not what the platform is logged in to by."""
+    try:
+        session.client("kafka-admin")
+    except Failed as error:
+        meant = not isinstance(error, (Unreachable, LoginFailed))
+        told = "what a deletion would cost cannot be seen"
+        yield Finding(meant, f"{told}: {error.message}")
 
 
 def _of_kind(session: Session, kind: Kind, platform: Platform, want: Desired) -> Iterator[Finding]:

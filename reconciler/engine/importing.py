@@ -15,6 +15,7 @@ from reconciler.engine.clusters import Options, driver_of, login
 from reconciler.engine.intent import Wanted, bookkeeping, check, check_references
 from reconciler.engine.keeping import WIRE
 from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
 API = "kstate/v1"
@@ -41,9 +42,6 @@ def imported(spec: Spec, wanted: Wanted, options: Options, to: str) -> Imported:
     offered = [k for k in kinds.values() if kinds_registry.offered(k, platform, document.spec)]
     mine = {key.name for key in bookkeeping(spec, document.name)}
     files: Files = dict(_frame(spec, document, to))
-    if spec.estate is None and WIRE not in platform.wires:
-        # Whoever adds an Estate has to say where else its ledger is.
-        del files[ESTATE]
     counts: dict[str, int] = {}
     left_out: list[str] = []
     with closing(login(platform, target)) as session:
@@ -100,15 +98,26 @@ def _whole(document: str, body: Body, cluster: str | None) -> Mapping[str, Json]
 
 
 def _frame(spec: Spec, document: Document, to: str) -> Files:
-    """The Estate and the Cluster, its references leading to the same files from their new place."""
+    """The Estate and the Cluster, its references leading to the same files from their new place.
+
+    With the cluster that holds the ledger where that is another one; without an Estate where nobody can hold it.
+    """
+    given = spec.estate.spec if spec.estate else {}
+    home = str(cast("Body", given.get("ledger") or {}).get("cluster") or document.name)
+    clusters = {d.name: d for d in spec.clusters if d.name in (document.name, home)}
+    files: Files = {f"clusters/{n}.yaml": [_cluster(spec, d, to)] for n, d in clusters.items()}
+    if WIRE not in platforms_registry.of(clusters[home].spec).wires:
+        return files
     estate: dict[str, Json] = {"apiVersion": API, "kind": "Estate"}
     estate["metadata"] = {"name": spec.estate.name if spec.estate else document.name}
-    if spec.estate and spec.estate.spec:
-        estate["spec"] = spec.estate.spec
+    return {ESTATE: [{**estate, **({"spec": given} if given else {})}], **files}
+
+
+def _cluster(spec: Spec, document: Document, to: str) -> Mapping[str, Json]:
     cluster: dict[str, Json] = {"apiVersion": API, "kind": "Cluster"}
     cluster["metadata"] = {"name": document.name}
     cluster["spec"] = _moved(document.spec, str(spec.root), to)
-    return {ESTATE: [estate], f"clusters/{document.name}.yaml": [cluster]}
+    return cluster
 
 
 def _moved(value: Json, root: str, to: str) -> Json:

@@ -30,7 +30,12 @@ def check(spec: Spec) -> None:
     problems = list(_strange_platforms(spec))
     if not problems:
         places = {document.name: _Site.of(document) for document in spec.clusters}
-        told = chain(_misplaced(spec, places), _by_themselves(spec, places), _among(spec, places))
+        told = chain(
+            _homeless(spec, places),
+            _misplaced(spec, places),
+            _by_themselves(spec, places),
+            _among(spec, places),
+        )
         problems = [Problem(d.file, *d.locate(path), message) for d, path, message in told]
     if problems:
         raise SpecInvalid(list(dict.fromkeys(problems)))
@@ -81,6 +86,21 @@ class _Site:
 Told = tuple[Document, Path, str]
 
 
+def _homeless(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
+    """Clusters whose ledger is to be where none can be."""
+    if spec.estate is None:
+        return
+    other = cast("Body", spec.estate.spec.get("ledger") or {}).get("cluster")
+    homes = [str(other)] if other else sorted(sites)
+    for name in (name for name in homes if name in sites):
+        platform = sites[name].platform
+        if "ledger" not in platform.wires:
+            reason = platform.lacks.get("ledger", "it has no topics that kstate could keep it in")
+            words = f"{name}: {platform.title} cannot hold the ledger: {reason}"
+            way = "name a cluster that can: `ledger: {cluster: NAME}`"
+            yield spec.estate, LEDGER if other else ("kind",), f"{words}; {way}"
+
+
 def _misplaced(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
     """Documents that none of their clusters can hold."""
     known = {kind.document for kind in kinds_registry.load().values()}
@@ -120,7 +140,12 @@ def _among(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
         for version in versions:
             its = {n for n, site in sites.items() if site.kinds[kind.document] is version}
             here = [narrowed for d in own if (narrowed := _only_for(d, its, len(sites)))]
-            yield from version.among(here, spec.clusters) if here else ()
+            yield from version.among(here, _completed(spec)) if here else ()
+
+
+def _completed(spec: Spec) -> list[Document]:
+    """The Cluster documents as kinds look at them: with addresses that a platform knows by itself."""
+    return [platforms_registry.completed(document) for document in spec.clusters]
 
 
 def _only_for(document: Document, clusters: Set[str], everywhere: int) -> Document | None:
@@ -190,8 +215,11 @@ def desired_of(spec: Spec, document: Document) -> Wanted:
 def _placed(spec: Spec, cluster: Document, known: Mapping[str, Kind]) -> Iterator[Document]:
     """Every document with what it takes from Cluster documents filled in."""
     kinds = {kind.document: kind for kind in known.values()}
-    every = (*spec.clusters, *spec.documents)
-    place = Place(cluster, {(document.kind, document.name): document for document in every})
+    every = (*_completed(spec), *spec.documents)
+    place = Place(
+        platforms_registry.completed(cluster),
+        {(document.kind, document.name): document for document in every},
+    )
     for document in spec.documents:
         kind = kinds.get(document.kind)
         yield kind.placed(document, place) if kind else document

@@ -207,7 +207,8 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
 def _completed(change: Change, found: Survey) -> Change:
     """An update of what holds a secret carries all that is wanted: a server that stores secrets takes nothing less."""
     kind, wanted = found.kinds[change.key.kind], found.want.state
-    if not kind.secrets or change.before is None or change.after is None or kind.whole:
+    least = kind.secrets or kind.complete
+    if not least or change.before is None or change.after is None or kind.whole:
         return change
     whole = dict(flat(wanted[change.key].settings)) | dict(flat(change.after))
     return replace(change, after=nest(sorted(whole.items())))

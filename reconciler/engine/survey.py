@@ -126,7 +126,8 @@ def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) 
         found = want.names(kind) | owned.keys() | names(intended, kind)
         if found:
             fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
-            known = {name: resource.settings for name, resource in owned.items()}
+            going = {k.name: resource for k, resource in want.unwanted.items() if k.kind == kind}
+            known = {name: resource.settings for name, resource in (owned | going).items()}
             looks[kind] = Scope(
                 frozenset(found),
                 None if every_field else fields,

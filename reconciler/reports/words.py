@@ -76,11 +76,16 @@ def binding(key: Key) -> tuple[str, ...] | None:
     return tuple(visible(unquote(part)) for part in key.name.split("|"))
 
 
+# What a binding of a role is made of, where a platform has roles.
+ROLE_BINDING = ("principal", "role", "resource", "name", "pattern")
+
+
 def title(key: Key) -> str:
     """A key's name as people say it; a binding, of an operation or of a role, as a sentence."""
-    if key.kind == "acl" and key.name.count("|") == 4:
-        who, role, resource, name, pattern = (visible(unquote(p)) for p in key.name.split("|"))
-        return f"{who} is {role} of {resource} {name}{'*' * (pattern == 'prefixed')}"
+    roles = [visible(unquote(part)) for part in key.name.split("|")]
+    if key.kind == "acl" and len(roles) == len(ROLE_BINDING):
+        principal, role, resource, name, pattern = roles
+        return f"{principal} is {role} of {resource} {name}{'*' * (pattern == 'prefixed')}"
     parts = binding(key)
     if parts is None:
         return visible(key.name)
