@@ -322,7 +322,7 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
     )
     run.outcomes += outcomes
     # A server that refused all of it has written nothing; where no answer came, it may have.
-    run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) for o in outcomes)
+    run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) or o.partly for o in outcomes)
     if not run.failure and sent:
         _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
     if not run.halted and any(outcome.status is not Status.DONE for outcome in outcomes):
