@@ -164,11 +164,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change, with the server's own words. There is one for every change, always."""
+    """What became of a change, with the server's own words. There is one for every change, always.
+
+    `partly`: it failed, and something of it is there all the same.
+    """
 
     key: Key
     status: Status
     words: str = ""
+    partly: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -336,7 +336,7 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
     look = Look(ready.session, ready.kinds, ready.drivers)
     outcomes = read_back(sent, outcomes, look, options.say)
     # A server that refused all of it has written nothing; where no answer came, it may have.
-    run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) for o in outcomes)
+    run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) or o.partly for o in outcomes)
     if not run.failure and sent:
         _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
     run.came_to(outcomes, options.say)

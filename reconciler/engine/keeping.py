@@ -11,7 +11,7 @@ from reconciler.clients.kafka import Kafka, batches
 from reconciler.core import book as pages
 from reconciler.core import journal
 from reconciler.core.book import Book, Intent, Owned, Record, claimed, fold
-from reconciler.core.model import Body, Change, Key, Outcome, Session, State, Status, Target
+from reconciler.core.model import Action, Body, Change, Key, Outcome, Session, State, Status, Target
 from reconciler.core.ownership import Keeping, after
 from reconciler.core.plan import Bookkeeping, Plan
 from reconciler.engine.clusters import Options, login
@@ -115,9 +115,12 @@ class Keeper:
     def record(
         self, changes: Sequence[Change], outcomes: Sequence[Outcome], protected: frozenset[Key]
     ) -> None:
-        """After a wave was read back: what is done is ours, or nobody's; what is unknown stays intended."""
+        """After a wave was read back: what is done is ours, or nobody's; what is unknown stays intended.
+
+        What was made and is not as it should be (a connector that fails) is ours too: nobody else made it.
+        """
         ended = {outcome.key: outcome for outcome in outcomes}
-        done = [c for c in changes if ended[c.key].status is Status.DONE]
+        done = [c for c in changes if _ours_now(c, ended[c.key])]
         records = [self._done(change, change.key in protected) for change in done]
         unknown = {_at(c) for c in changes if ended[c.key].status is Status.UNKNOWN}
         for number, batch in enumerate(self.open):
@@ -165,6 +168,11 @@ class Keeper:
         head = [pages.head(self.cluster_id, self.estate, mine)] if self.counts else []
         self.held.write([*records, *head, pages.tip(self.cluster_id, end)], links)
         self.book.tip = end
+
+
+def _ours_now(change: Change, outcome: Outcome) -> bool:
+    made = change.action is Action.CREATE and outcome.partly
+    return outcome.status is Status.DONE or made
 
 
 def _at(change: Change) -> str:

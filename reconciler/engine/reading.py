@@ -10,6 +10,7 @@ from typing import TypeVar
 from reconciler.core.desired import with_unseen
 from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import (
+    Action,
     Body,
     Change,
     Driver,
@@ -22,8 +23,13 @@ from reconciler.core.model import (
     State,
     Status,
 )
+<<<<<<< HEAD
 from reconciler.core.settle import settle
 from reconciler.engine.clusters import asked, fields_of, state_of
+=======
+from reconciler.core.settle import remaining, settle
+from reconciler.engine.clusters import Say, asked, fields_of, state_of
+>>>>>>> five
 from reconciler.errors import Failed
 
 T = TypeVar("T")
@@ -101,9 +107,10 @@ def _believed(sent: Sequence[Change], outcomes: Sequence[Outcome]) -> Iterator[t
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a look saw to be as planned; or why it saw nothing, which is not the same as nothing being there."""
+    """What a look saw to be as planned, and what of which something is; or why it saw nothing, which says nothing."""
 
     as_planned: frozenset[Key] = frozenset()
+    partly: frozenset[Key] = frozenset()
     blind: str = ""
 
 
@@ -131,11 +138,20 @@ def _seen(look: Look, changes: Sequence[Change]) -> _Seen:
     except Failed as error:
         return _Seen(blind=error.message)
     live = with_unseen(live, look.unseen, look.kinds)
-    return _Seen(frozenset(change.key for change in settle(changes, live).done))
+    done = frozenset(change.key for change in settle(changes, live).done)
+    begun = frozenset(c.key for c in changes if c.key in live and _begun(c, live[c.key]))
+    return _Seen(done, begun)
+
+
+def _begun(change: Change, now: Resource) -> bool:
+    """Whether something of a change is there: what was to be made, or one of its edits."""
+    if change.action is not Action.UPDATE:
+        return change.action is Action.CREATE
+    return len(remaining(change, now)) < len(change.edits)
 
 
 def _verdict(outcome: Outcome, seen: _Seen) -> Outcome:
-    key, words = outcome.key, outcome.words
+    key, words, partly = outcome.key, outcome.words, outcome.key in seen.partly
     if key in seen.as_planned:
         return Outcome(key, Status.DONE, words and f"as planned, though the answer was: {words}")
     match outcome.status:
@@ -144,7 +160,7 @@ def _verdict(outcome: Outcome, seen: _Seen) -> Outcome:
             return Outcome(key, Status.UNKNOWN, words)
         case Status.DONE:
             words = "the server said yes, but it does not read as planned"
-            return Outcome(key, Status.FAILED, words)
+            return Outcome(key, Status.FAILED, words, partly)
         case Status.UNKNOWN:
             why = (
                 f"it cannot be read back: {seen.blind}"
@@ -153,4 +169,4 @@ def _verdict(outcome: Outcome, seen: _Seen) -> Outcome:
             )
             return Outcome(key, Status.UNKNOWN, f"{words}; {why}")
         case _:
-            return outcome
+            return replace(outcome, partly=partly)
