@@ -1,7 +1,7 @@
 """Reports as people and machines see them: each thing found below has every form that can tell it beside it, as data.
 
-Of a page of HTML it is the data that the page shows. `KSTATE_GOLDEN=write` writes them anew; the difference is for a
-person to read.
+Of a page of HTML it is the data that the page shows, of a job on GitHub its log, its summary and its outputs.
+`KSTATE_GOLDEN=write` writes them anew; the difference is for a person to read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reconciler.core.result import AS_PLANNED, Result, refused
 from reconciler.core.risk import Gated
 from reconciler.core.validation import Validation
 from reconciler.errors import Problem
-from reconciler.reports import forms, ledger, markdown, text
+from reconciler.reports import forms, github, ledger, markdown, text
 from reconciler.reports.paint import ansi
 
 CASES = Path(__file__).parents[1] / "cases" / "reports"
@@ -251,7 +251,14 @@ JOURNAL = (
 LINKS = [Link("id-eu", n, "", kind, body, "") for n, (kind, body) in enumerate(JOURNAL, 1)]
 
 
-ENDS = {"text": "txt", "markdown": "md", "json": "json", "sarif": "sarif", "junit": "xml"}
+ENDS = {
+    "text": "txt",
+    "markdown": "md",
+    "json": "json",
+    "github": "job.txt",
+    "sarif": "sarif",
+    "junit": "xml",
+}
 FOUND: dict[str, dict[str, object]] = {
     forms.PLAN: {**PLANS},
     forms.RESULT: {f"result-{name}": found for name, found in RESULTS.items()},
@@ -279,7 +286,7 @@ def test_it_is_told_so(what: str, name: str, form: str) -> None:
     if form == "html":
         _same(CASES / f"{name}.page.json", _pretty(data_of(str(told))))
     else:
-        shown = told if isinstance(told, str) else _pretty(told)
+        shown = told if isinstance(told, str) else _as_text(told)
         _same(CASES / f"{name}.{ENDS[form]}", shown)
 
 
@@ -290,6 +297,15 @@ def data_of(page: str) -> dict[str, object]:
     data: dict[str, object] = json.loads(found[1])
     data["codes"] = sorted(data["codes"])[:2]  # type: ignore[call-overload]  # the docs have them all
     return data
+
+
+def _as_text(told: object) -> str:
+    """JSON; of a job on GitHub its log, its summary and its outputs, one after the other."""
+    if not isinstance(told, github.Job):
+        return _pretty(told)
+    log = "\n".join([*github.commands(told.notes, "spec"), told.line]).strip()
+    page = github.summary(told.page) if told.page else ""
+    return f"{log}\n\n--- summary\n{page}\n--- outputs\n{github.outputs(told.outputs, 'END')}"
 
 
 def _pretty(found: object) -> str:
