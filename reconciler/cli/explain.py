@@ -32,7 +32,9 @@ def explain(
         return
     found = known.get(code.upper())
     if found is None:
-        near = get_close_matches(code.upper(), known, 1)
+        # Of several that are as close, the one that begins alike: the first digits say what a code is about.
+        alike = get_close_matches(code.upper(), known, 3)
+        near = sorted(alike, key=lambda other: not other.startswith(code.upper()[:4]))
         raise BadUsage(
             f"{code} is not a code" + (f"; did you mean {near[0]}?" if near else ""),
             hint="`kstate explain` lists them all.",

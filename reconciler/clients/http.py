@@ -61,8 +61,7 @@ class Answer:
 
     @property
     def words(self) -> str:
-        said = self.body.get("message") if isinstance(self.body, Mapping) else None
-        text = " ".join(str(said or self.text).split())
+        text = " ".join(_said(self.body, self.text).split())
         # Cut after it is masked: half a secret is still one.
         return f"{self.status} {redact(text)[:1000]}".strip()
 
@@ -76,10 +75,22 @@ class _Asked(NamedTuple):
     timeout: float
 
 
+def _said(body: Any, text: str) -> str:
+    """A server's own sentence: its `message`, that of its `error`, the `detail` of its `errors`; of HTML the text."""
+    if isinstance(body, Mapping):
+        errors = [e for e in body.get("errors") or () if isinstance(e, Mapping)]
+        inner = body.get("error")
+        said = "; ".join(str(e.get("detail") or e.get("title") or "") for e in errors)
+        nested = inner.get("message") if isinstance(inner, Mapping) else None
+        return str(body.get("message") or nested or said or text)
+    return re.sub(r"<[^>]*>", " ", text) if text.lstrip().startswith("<") else text
+
+
 @dataclass
 class Http:
     """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
 
+    `plain` are characters that stay as they are in a segment of a path, such as the colon of `configs:alter`.
     `sign` makes the headers of a login that changes while we are at it, for every request anew.
     """
 
@@ -88,6 +99,7 @@ class Http:
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
+    plain: str = ""
     sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
 
     def send(
@@ -147,7 +159,7 @@ class Http:
         return self._answer(found.status, found.data, found.headers)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
-        steps = "/".join(quote(step, safe="") for step in path)
+        steps = "/".join(quote(step, safe=self.plain) for step in path)
         return f"{self.url.rstrip('/')}/{steps}" + (f"?{urlencode(query)}" if query else "")
 
     @cached_property

@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AclOperation, AdminClient, DescribeClusterResult
 
-from reconciler.clients.lean import Lean, why_not
+from reconciler.clients.lean import Bearer, Lean, why_not
 from reconciler.clients.refusal import explain, hopeless, unusable
 from reconciler.core.model import Risk
 from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
@@ -43,8 +43,8 @@ NEEDS = {"DescribeTopics": "Describe", "DescribeConfigs": "DescribeConfigs"}
 LOOK_AGAIN = {"topic.metadata.refresh.interval.ms": 3000, "topic.metadata.refresh.sparse": False}
 
 
-# A bearer token, and when it ends in seconds since the epoch.
-Token = Callable[[], tuple[str, float]]
+# A bearer token, and when it ends in seconds since the epoch; as Bearer with SASL extensions.
+Token = Callable[[], tuple[str, float] | Bearer]
 
 
 class _Silent(logging.Handler):
@@ -108,7 +108,13 @@ class Kafka:
 
 
 def _tokens(token: Token | None) -> dict[str, Any]:
-    return {} if token is None else {"oauth_cb": lambda _config: token()}
+    return {} if token is None else {"oauth_cb": lambda _config: _bearer(token)}
+
+
+def _bearer(token: Token) -> tuple[Any, ...]:
+    """What librdkafka's callback gives: with extensions also a principal, which nobody looks at."""
+    text, end, extensions = Bearer(*token())
+    return (text, end, "", dict(extensions)) if extensions else (text, end)
 
 
 def login(

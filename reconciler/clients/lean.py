@@ -7,7 +7,8 @@ import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from reconciler.errors import Failed, Unreachable
 
@@ -57,7 +58,7 @@ class Lean:
         bootstrap: str,
         properties: Mapping[str, str],
         timeout: float,
-        token: Callable[[], tuple[str, float]] | None = None,
+        token: Callable[[], tuple[str, float] | Bearer] | None = None,
     ) -> None:
         from kafka.admin import KafkaAdminClient
         from kafka.errors import KafkaError
@@ -101,7 +102,15 @@ class LostAnswer(Failed):
     """The request went out and no answer came back: only reading can tell whether it took effect."""
 
 
-def _tokens(token: Callable[[], tuple[str, float]] | None) -> dict[str, Any]:
+class Bearer(NamedTuple):
+    """A bearer token, its end in seconds since the epoch, and the SASL extensions that go along (KIP-342)."""
+
+    token: str
+    end: float
+    extensions: Mapping[str, str] = MappingProxyType({})
+
+
+def _tokens(token: Callable[[], tuple[str, float] | Bearer] | None) -> dict[str, Any]:
     """The argument by which kafka-python asks for a bearer token, at every connection."""
     if token is None:
         return {}
@@ -111,6 +120,9 @@ def _tokens(token: Callable[[], tuple[str, float]] | None) -> dict[str, Any]:
     class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python is untyped
         def token(self) -> str:
             return ask()[0]
+
+        def extensions(self) -> dict[str, str]:
+            return dict(Bearer(*ask()).extensions)
 
     return {"sasl_oauth_token_provider": Tokens()}
 

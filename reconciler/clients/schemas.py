@@ -6,7 +6,7 @@ differ, what they were seen to do stands beside the call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -216,9 +216,21 @@ def referrers(registry: Http, subject: str) -> set[str]:
     for number in _there(registry, "subjects", subject, "versions"):
         path = ("subjects", subject, "versions", str(number), "referencedby")
         for schema_id in _there(registry, *path):
-            entries = _there(registry, "schemas", "ids", str(schema_id), "versions")
-            found.update(str(entry["subject"]) for entry in entries)
+            found.update(_users(registry, schema_id, context(subject)))
     return found - {subject}
+
+
+def context(subject: str) -> str:
+    """`:.eu:` of `:.eu:orders-value`; empty for what is in no context of its own (Confluent's schema contexts)."""
+    name, colon, _ = subject.removeprefix(":.").partition(":")
+    return f":.{name}:" if subject.startswith(":.") and colon else ""
+
+
+def _users(registry: Http, schema_id: int, within: str) -> Iterator[str]:
+    """Every context has ids of its own, so it has to be named where there is one."""
+    query = (("subject", within),) if within else ()
+    entries = _there(registry, "schemas", "ids", str(schema_id), "versions", query=query)
+    yield from (str(entry["subject"]) for entry in entries)
 
 
 def count(registry: Http, subject: str) -> int:
@@ -226,9 +238,9 @@ def count(registry: Http, subject: str) -> int:
     return len(_there(registry, "subjects", subject, "versions"))
 
 
-def _there(registry: Http, *path: str) -> list[Any]:
+def _there(registry: Http, *path: str, query: Sequence[tuple[str, str]] = ()) -> list[Any]:
     """A list, empty where what it is about is not there."""
-    answer = registry.send("GET", *path)
+    answer = registry.send("GET", *path, query=query)
     if answer.status == 404:
         return []
     return told(registry, answer, "GET /" + "/".join(path), a_list)

@@ -223,25 +223,25 @@ def _fields_json(finding: Finding) -> list[dict[str, Any]]:
 
 CODES = (
     Code(
-        "KS191",
+        "KS134",
         "Changed by hand",
         "A setting is not as it was last applied, and the spec does not ask for what is there now. Take the live value"
         " into the spec if it is right, or apply again to put it back.",
     ),
     Code(
-        "KS192",
+        "KS135",
         "Gone",
         "The resource was applied and is no more. Apply again to make it anew, which does not bring its data back; or"
         " take its document out.",
     ),
     Code(
-        "KS193",
+        "KS136",
         "Differs from the spec",
         "The resource is live and not as its document says, and nobody recorded who made it so. `kstate plan` shows"
         " what an apply would change, `kstate adopt` owns what is equal.",
     ),
     Code(
-        "KS194",
+        "KS137",
         "Not well",
         "The resource is there and does not do what it is for: a failed task, say, or a mirror that copies nothing. Its"
         " own words stand beside the code.",
@@ -249,8 +249,8 @@ CODES = (
 )
 # The code of each kind of drift, for reports that go by codes.
 CODE_OF = {
-    What.CHANGED: "KS191",
-    What.GONE: "KS192",
-    What.DIFFERS: "KS193",
-    What.UNHEALTHY: "KS194",
+    What.CHANGED: "KS134",
+    What.GONE: "KS135",
+    What.DIFFERS: "KS136",
+    What.UNHEALTHY: "KS137",
 }

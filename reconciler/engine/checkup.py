@@ -52,8 +52,8 @@ def _look(
     target = Target(document.name, document.spec, options.root, options.timeout)
     with closing(login(platform, target)) as session:
         brokers = session.facts.get("brokers")
-        size = f"{brokers} brokers, " if brokers is not None else ""
-        yield Finding(True, f"{platform.title}, id {session.cluster_id}, {size}logged in")
+        many = "" if brokers is None else f" {brokers} brokers,"
+        yield Finding(True, f"{platform.title}, id {session.cluster_id},{many} logged in")
         yield from _unchecked(document)
         yield from _unseen(session)
         for name, kind in sorted(kinds_registry.on(platform).items()):

@@ -13,11 +13,13 @@ from reconciler.core.model import Body, Document, Json, Kind, Resource, Scope, S
 from reconciler.core.tidy import file_of, profiled
 from reconciler.engine.clusters import Options, driver_of, login
 from reconciler.engine.intent import Wanted, bookkeeping, check, check_references
+from reconciler.engine.keeping import WIRE
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
 API = "kstate/v1"
+ESTATE = "estate.yaml"
 Files = dict[str, list[Mapping[str, Json]]]
 
 
@@ -104,11 +106,11 @@ def _frame(spec: Spec, document: Document, to: str) -> Files:
     home = str(cast("Body", given.get("ledger") or {}).get("cluster") or document.name)
     clusters = {d.name: d for d in spec.clusters if d.name in (document.name, home)}
     files: Files = {f"clusters/{n}.yaml": [_cluster(spec, d, to)] for n, d in clusters.items()}
-    if "ledger" not in platforms_registry.of(clusters[home].spec).wires:
+    if WIRE not in platforms_registry.of(clusters[home].spec).wires:
         return files
     estate: dict[str, Json] = {"apiVersion": API, "kind": "Estate"}
     estate["metadata"] = {"name": spec.estate.name if spec.estate else document.name}
-    return {"estate.yaml": [{**estate, **({"spec": given} if given else {})}], **files}
+    return {ESTATE: [{**estate, **({"spec": given} if given else {})}], **files}
 
 
 def _cluster(spec: Spec, document: Document, to: str) -> Mapping[str, Json]:

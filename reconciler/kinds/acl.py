@@ -134,6 +134,14 @@ def _raw(principal: str, raw: Grant, host: str) -> Binding:
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
+    """Mistakes in the grants, and another way to give access than Kafka's own."""
+    if document.spec.get("access", "acl") != "acl":
+        told = "only `acl`, Kafka's own, is offered by a cluster that this document is for"
+        yield ("spec", "access"), told
+    yield from useless(document)
+
+
+def useless(document: Document) -> Iterator[tuple[Path, str]]:
     """A grant that names something its role has no use for, or nothing at all, is a mistake."""
     for at, grant in enumerate(cast("Sequence[Grant]", document.spec.get("grants") or ())):
         role, where = str(grant["role"]), ("spec", "grants", str(at))

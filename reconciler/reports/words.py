@@ -76,8 +76,16 @@ def binding(key: Key) -> tuple[str, ...] | None:
     return tuple(visible(unquote(part)) for part in key.name.split("|"))
 
 
+# What a binding of a role is made of, where a platform has roles.
+ROLE_BINDING = ("principal", "role", "resource", "name", "pattern")
+
+
 def title(key: Key) -> str:
-    """A key's name as people say it; a binding as a sentence."""
+    """A key's name as people say it; a binding, of an operation or of a role, as a sentence."""
+    roles = [visible(unquote(part)) for part in key.name.split("|")]
+    if key.kind == "acl" and len(roles) == len(ROLE_BINDING):
+        principal, role, resource, name, pattern = roles
+        return f"{principal} is {role} of {resource} {name}{'*' * (pattern == 'prefixed')}"
     parts = binding(key)
     if parts is None:
         return visible(key.name)

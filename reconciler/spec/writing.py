@@ -31,6 +31,7 @@ def render(documents: Iterable[Mapping[str, Json]]) -> str:
 def _styled(value: Any, indent: int = 0) -> Any:
     """The same value with flow style where it fits on what is left of a line."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     if isinstance(value, dict):
         made = CommentedMap(
@@ -44,6 +45,9 @@ def _styled(value: Any, indent: int = 0) -> Any:
         if _length(value) + indent <= WIDTH:
             sequence.fa.set_flow_style()
         return sequence
+    if isinstance(value, str) and value.startswith(":"):
+        # `:.context:subject` bare inside braces is read as an empty key by libyaml, and ruamel writes it so.
+        return DoubleQuotedScalarString(value)
     return value
 
 

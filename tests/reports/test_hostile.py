@@ -137,7 +137,7 @@ MADE = {
 }
 
 
-CODES = {name: code for name, code in codes().items() if name in ("KS111", "KS191", "KS202")}
+CODES = {name: code for name, code in codes().items() if name in ("KS111", "KS134", "KS202")}
 
 
 @cache
