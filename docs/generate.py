@@ -16,6 +16,7 @@ from reconciler.cli.explain import codes
 from reconciler.core.model import Level, Risk
 from reconciler.engine.grid import columns
 from reconciler.reports import grid
+from reconciler.spec.schema import for_editors, known
 
 DOCS = Path(__file__).parent
 SCHEMAS = DOCS.parent / "schemas"
@@ -37,6 +38,7 @@ def main() -> int:
 def pages() -> dict[Path, str]:
     """Every page that holds something generated, as it should be."""
     found = {DOCS / "codes.md": _codes(), SCHEMAS / "cluster.v1.json": _cluster()}
+    found[SCHEMAS / "spec.v1.json"] = _editors()
     overview = DOCS / "platforms" / "README.md"
     found[overview] = _between(overview.read_text(), "grid", _grid())
     for page in sorted((DOCS / "kinds").glob("*.md")):
@@ -48,6 +50,11 @@ def pages() -> dict[Path, str]:
 def _grid() -> str:
     """What `kstate platforms` shows."""
     return grid.markdown([(c.name, c.title, list(c.cells.items())) for c in columns()])
+
+
+def _editors() -> str:
+    """One form that tells documents apart by their kind, for editors."""
+    return json.dumps(for_editors(known(SCHEMAS)), indent=2) + "\n"
 
 
 def _cluster() -> str:

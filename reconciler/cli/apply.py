@@ -44,6 +44,10 @@ def apply(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Approves no risk.")] = False,
     form: FormatOption = "text",
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="Save the result, for `kstate notify FILE`."),
+    ] = None,
     wait: Annotated[
         str,
         typer.Option(
@@ -59,6 +63,7 @@ def apply(
     from dataclasses import replace
 
     from reconciler.cli.common import options, seconds
+    from reconciler.cli.files import check_target
     from reconciler.cli.said import approval, check_digest
     from reconciler.cli.showing import check_form, uploading
     from reconciler.core.plan import seal
@@ -66,32 +71,39 @@ def apply(
 
     check_form(form, RESULT)
     check_digest(expect)
+    check_target("--out", out)
     approvals = [approval(text) for text in approve or ()]
     saved = spec.endswith(".json")
     settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
-    with uploading(form, spec):
-        made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
-    settings = replace(settings, seal=seal(made.plan) if saved else "")
-    raise typer.Exit(_carry_out(made, settings, approvals, _Wish(expect, yes or saved, form)))
+    wish = _Wish(expect, yes or saved, form, out)
+    with uploading(form, settings.root):
+        made = _saved(spec, settings, values) if saved else _planned(spec, settings, values, form)
+        settings = replace(settings, seal=seal(made.plan) if saved else "")
+        code = _carry_out(made, settings, approvals, wish)
+    raise typer.Exit(code)
 
 
 class _Wish:
-    """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer."""
+    """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer.
 
-    def __init__(self, expect: str | None, agreed: bool, form: str) -> None:
+    `out` is a file for the result.
+    """
+
+    def __init__(self, expect: str | None, agreed: bool, form: str, out: str | None) -> None:
         self.expect = expect
         self.agreed = agreed
         self.form = form
+        self.out = out
 
 
-def _planned(spec: str, settings: Options, values: str | None) -> Planned:
+def _planned(spec: str, settings: Options, values: str | None, form: str) -> Planned:
     from reconciler.cli.common import read_spec, tell_failures
     from reconciler.engine.planning import plan as make
 
     made = make(read_spec(spec, values), settings)
     if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures)))
+        raise typer.Exit(tell_failures(dict(made.failures), form))
     return made
 
 
@@ -129,17 +141,19 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
         tell(f"note: --approve {visible(str(unused))} {why}")
     if gate.blocked:
         _show_unless_read(refused(plan, gate.blocked), wish.form)
-        return _refuse(gate)
+        return refuse(gate)
     if not plan.changes and not plan.records:
         _show_unless_read(Result(plan, (), written=False), wish.form)
         return 0
     if plan.changes and not wish.agreed:
         consent(f"Apply {len(plan.changes):,} changes?", interactive=sys.stdin.isatty())
-    return _write(made, settings, wish.form)
+    return _write(made, settings, wish)
 
 
-def _refuse(gate: Gate) -> int:
+def refuse(gate: Gate) -> int:
+    """Say what stands in the way, and how each of it is approved; the exit code."""
     from reconciler.cli.console import tell
+    from reconciler.core.result import REFUSED
     from reconciler.reports.words import visible, way_out
 
     many = "risks stand" if len(gate.blocked) > 1 else "risk stands"
@@ -148,21 +162,33 @@ def _refuse(gate: Gate) -> int:
         what = f"{gated.key}: " if gated.key else ""
         tell(f"  {gated.risk.code} {visible(what + gated.risk.message)}")
         tell(f"    {way_out(gated.risk, gated.key)}")
-    return 3
+    return REFUSED
 
 
-def _write(made: Planned, settings: Options, form: str) -> int:
+def _write(made: Planned, settings: Options, wish: _Wish) -> int:
     from reconciler.cli.common import tell_failures
     from reconciler.engine.applying import Unready
     from reconciler.engine.applying import apply as make_so
 
     try:
-        with _signals(settings.stop):
+        with signals(settings.stop):
             result = make_so(made.plan, settings, made.connections)
     except Unready as unready:
-        return tell_failures(dict(unready.failures))
-    _show(result, form)
+        return tell_failures(dict(unready.failures), wish.form)
+    _show(result, wish.form)
+    if wish.out:
+        _keep(result, wish.out)
     return result.exit_code
+
+
+def _keep(result: Result, out: str) -> None:
+    import json
+
+    from reconciler.cli.console import masked
+    from reconciler.cli.files import write
+    from reconciler.core.result import to_json
+
+    write(out, json.dumps(masked(to_json(result)), indent=1).encode() + b"\n")
 
 
 def _show(result: Result, form: str) -> None:
@@ -179,7 +205,7 @@ def _show_unless_read(result: Result, form: str) -> None:
 
 
 @contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
+def signals(stop: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM let the batch in flight finish; a second one ends at once, as the system would."""
     import signal
 

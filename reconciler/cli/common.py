@@ -64,7 +64,7 @@ def options(
     from reconciler.engine.clusters import Options
 
     for glob in only or ():
-        _check_only(glob)
+        check_only(glob)
     return Options(
         now=datetime.now(UTC),
         clusters=tuple(clusters or ()),
@@ -78,7 +78,7 @@ def options(
     )
 
 
-def _check_only(glob: str) -> None:
+def check_only(glob: str, option: str = "--only") -> None:
     """Raises BadUsage for what can leave nothing in: a plan of nothing would look like one with nothing to do."""
     from fnmatch import fnmatchcase
 
@@ -88,10 +88,10 @@ def _check_only(glob: str) -> None:
 
     kind, slash, name = glob.partition("/")
     if not slash or not name:
-        raise BadUsage(f"--only {shell(glob)}: expected KIND/GLOB, as in `topic/orders.*`")
+        raise BadUsage(f"{option} {shell(glob)}: expected KIND/GLOB, as in `topic/orders.*`")
     if not any(fnmatchcase(known, kind) for known in load()):
         there = ", ".join(load())
-        raise BadUsage(f"--only {shell(glob)}: no kind is called {kind}; there is {there}")
+        raise BadUsage(f"{option} {shell(glob)}: no kind is called {kind}; there is {there}")
 
 
 def who() -> str:
@@ -173,13 +173,15 @@ def check_format(form: str, known: tuple[str, ...]) -> None:
         raise BadUsage(f"--format {shell(form)}: there is {', '.join(known)}")
 
 
-def tell_failures(failures: dict[str, KstateError]) -> int:
+def tell_failures(failures: dict[str, KstateError], form: str = "text") -> int:
     """Every cluster that failed, in words; the exit code they come to."""
     from reconciler.cli.console import complain
+    from reconciler.cli.showing import show_failures
     from reconciler.core.result import fold
 
     for name, error in sorted(failures.items()):
         if not error.message.startswith(f"cluster {name}"):
             error.message = f"cluster {name}: {error.message}"
         complain(error)
+    show_failures(form, failures)
     return fold(error.exit_code for error in failures.values())

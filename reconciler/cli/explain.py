@@ -44,11 +44,11 @@ def explain(
 
 def codes() -> dict[str, Code]:
     """Every code there is, kinds' own included, in order."""
-    from reconciler.core import drift, ownership, risk, validation
+    from reconciler.core import drift, ignore, ownership, risk, validation
     from reconciler.kinds.registry import load
     from reconciler.platforms import registry
 
-    own = (*risk.CODES, *ownership.CODES, *drift.CODES, *validation.CODES)
+    own = (*risk.CODES, *ownership.CODES, *drift.CODES, *ignore.CODES, *validation.CODES)
     platforms = [registry.load(name) for name in registry.names()]
     kinds = [*load().values(), *(kind for p in platforms for kind in p.kinds.values())]
     found = [*own, *(code for kind in kinds for code in kind.codes)]

@@ -20,6 +20,8 @@ VERBS = (
     "plan",
     "apply",
     "drift",
+    "notify",
+    "approved",
     "import_",
     "show",
     "explain",

@@ -67,7 +67,7 @@ def plan(
     if made.plan.clusters or form in UPLOADED:
         show_plan(made.plan, form, failures=made.failures, live=live)
     if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures)))
+        raise typer.Exit(tell_failures(dict(made.failures), form))
     if out:
         _save(made.plan, out)
     raise typer.Exit(exit_code(made.plan, detailed=detailed_exitcode))

@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from reconciler.core.plan import Plan
     from reconciler.errors import KstateError, SpecInvalid
     from reconciler.reports.forms import About
+    from reconciler.reports.github import Job
 
 FormatOption = Annotated[
     str,
     typer.Option(
         "--format",
         metavar="F",
-        help="text, json, markdown, sarif, junit or html; not all on all verbs.",
+        help="text, json, markdown, github, sarif, junit or html; not all on all verbs.",
     ),
 ]
 # Forms that a person reads, or that follow from the plan alone, need neither git nor the pages of the codes.
-BARE = frozenset({"text", "json", "markdown"})
+BARE = frozenset({"text", "json", "markdown", "github"})
 
 
 def check_form(form: str, what: str) -> None:
@@ -50,9 +51,10 @@ def show(
     owners: Mapping[str, str] | None = None,
     live: Iterable[Live] = (),
 ) -> None:
-    """One report on stdout. `root` is the folder of the spec as it was given."""
+    """One report on stdout; for a job on GitHub in its files as well. `root` is the folder of the spec as given."""
     from dataclasses import replace
 
+    from reconciler.cli import github
     from reconciler.cli.console import out, out_json
     from reconciler.reports.forms import tell
 
@@ -65,6 +67,8 @@ def show(
     told = tell(form, what, found, about)
     if isinstance(told, str):
         out(told)
+    elif form == "github":
+        github.show(cast("Job", told), root)
     else:
         out_json(told, sort_keys=True)
 
@@ -133,16 +137,35 @@ def spell(kind: str, body: Body) -> str:
 
 @contextmanager
 def uploading(form: str, root: str) -> Iterator[None]:
-    """For a form that a CI uploads whatever happened: a spec that is wrong is told in it, as well as on stderr."""
-    from reconciler.errors import SpecInvalid
+    """For a form that a CI is given whatever happened: what ends the run is told in it, as well as on stderr."""
+    from reconciler.errors import KstateError
     from reconciler.reports.forms import UPLOADED
 
     try:
         yield
-    except SpecInvalid as error:
+    except KstateError as error:
         if form in UPLOADED:
-            show_problems(form, error, root)
+            show_error(form, error, root)
         raise
+
+
+def show_error(form: str, error: KstateError, root: str) -> None:
+    """What ended a run, as far as the form can tell it; each can where it is the problems of a spec."""
+    from reconciler.errors import SpecInvalid
+    from reconciler.reports.forms import ERROR, load
+
+    if ERROR in load(form):
+        show(form, ERROR, error, root=root)
+    elif isinstance(error, SpecInvalid):
+        show_problems(form, error, root)
+
+
+def show_failures(form: str, failures: Mapping[str, KstateError]) -> None:
+    """Clusters that failed, by their names, where the form is one that tells them by themselves."""
+    from reconciler.reports.forms import FAILURES, load
+
+    if FAILURES in load(form):
+        show(form, FAILURES, failures)
 
 
 def show_problems(form: str, error: SpecInvalid, root: str) -> None:

@@ -22,15 +22,15 @@ def validate(
 ) -> None:
     """Read and check a spec without touching any network."""
     from reconciler.cli.console import tell
-    from reconciler.cli.showing import check_form, show, show_problems
-    from reconciler.errors import SpecInvalid
+    from reconciler.cli.showing import check_form, show, show_error
+    from reconciler.errors import KstateError
     from reconciler.reports.forms import VALIDATION
 
     check_form(form, VALIDATION)
     try:
         found = _checked(spec, values)
-    except SpecInvalid as error:
-        show_problems(form, error, spec)
+    except KstateError as error:
+        show_error(form, error, spec)
         raise
     show(form, VALIDATION, found, root=spec)
     tell(

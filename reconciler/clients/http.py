@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
-from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
+from reconciler.errors import BadUsage, Failed, LoginFailed, ServerRefused, Unreachable
 from reconciler.secrets.references import redact, remember, resolve
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ T = TypeVar("T")
 class Answer:
     """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
 
-    `headers` are by their names in small letters.
+    `headers` have their names in lower case; a redirection (`location`) is not followed here.
     """
 
     status: int
     body: Any
     text: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -92,6 +92,7 @@ class Http:
 
     `plain` are characters that stay as they are in a segment of a path, such as the colon of `configs:alter`.
     `sign` makes the headers of a login that changes while we are at it, for every request anew.
+    `patient`: an answer that puts a request off (429, 503) is waited out here; else it is the caller's to judge.
     """
 
     what: str
@@ -101,6 +102,7 @@ class Http:
     tls: ssl.SSLContext | None = None
     plain: str = ""
     sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
+    patient: bool = True
 
     def send(
         self,
@@ -110,7 +112,7 @@ class Http:
         body: Any = None,
         timeout: float | None = None,
     ) -> Answer:
-        """One request; path segments are encoded here. Any status is an answer.
+        """One request; path segments are encoded here, a body becomes JSON unless it is bytes. Any status is an answer.
 
         A read, and whatever was not begun or was put off (429, 503), is tried again, with jitter and Retry-After.
         Raises Unreachable, LoginFailed for 401, and LostAnswer for a write that may have been carried out.
@@ -142,7 +144,9 @@ class Http:
 
         signed = self.sign() if self.sign else {}
         headers = {"Accept": "application/json", **self.headers, **signed}
-        content = None if asked.body is None else json.dumps(asked.body).encode()
+        content = asked.body
+        if content is not None and not isinstance(content, bytes):
+            content = json.dumps(content).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -160,7 +164,8 @@ class Http:
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
         steps = "/".join(quote(step, safe=self.plain) for step in path)
-        return f"{self.url.rstrip('/')}/{steps}" + (f"?{urlencode(query)}" if query else "")
+        found = f"{self.url.rstrip('/')}/{steps}" if path else self.url
+        return found + (f"?{urlencode(query)}" if query else "")
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
@@ -171,12 +176,15 @@ class Http:
     @cached_property
     def _patience(self) -> Mapping[str, urllib3.Retry]:
         """How often what is tried again; they are copied for every try, never changed."""
-        return {what: _retries(what) for what in AGAIN}
+        status = ATTEMPTS if self.patient else 0
+        return {what: _retries(what, status) for what in AGAIN}
 
     def _failure(self, error: Exception, *, reading: bool) -> Failed:
-        from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+        from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, SSLError
 
         cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        if isinstance(cause, ProtocolError) and isinstance(cause.args[-1], Exception):
+            cause = cause.args[-1]  # the rest of its words is `('Connection aborted.', ...)`
         words = redact(NOISE.sub("", " ".join(str(cause).split())))
         if isinstance(cause, SSLError):
             return LoginFailed(f"{self.what} ({self.url}): TLS: {words}")
@@ -224,14 +232,14 @@ def a_list(body: Any) -> list[Any]:
     return body
 
 
-def _retries(what: str) -> urllib3.Retry:
+def _retries(what: str, status: int) -> urllib3.Retry:
     import urllib3
 
     return urllib3.Retry(
         total=ATTEMPTS,
         connect=2,  # never begun, so safe for every method
         read=0 if what == "write" else 2,  # begun: a write may have been carried out
-        status=ATTEMPTS,
+        status=status,
         other=0,
         redirect=0,
         allowed_methods=None,
@@ -247,6 +255,10 @@ def _retries(what: str) -> urllib3.Retry:
 def connect(what: str, spec: Body, root: str, timeout: float) -> Http:
     """A server as a Cluster document describes it: `url`, `ca`, `auth` (basic, bearer, mtls), references resolved."""
     url = resolve(str(spec["url"]), root, secret=False)
+    if not url.startswith(("http://", "https://")):
+        raise BadUsage(
+            f"{what}: `{redact(url)[:100]}` is no address: http:// or https:// is missing"
+        )
     auth = cast("Body", spec.get("auth") or {})
     return Http(what, url, timeout, _headers(auth, root), _tls(url, spec, auth, root))
 

@@ -61,7 +61,10 @@ def _silent_logger() -> logging.Logger:
 
 @dataclass(slots=False)
 class Kafka:
-    """One cluster, logged in. `operations` are what this login may do on the cluster itself, None when hidden."""
+    """One cluster, logged in. `operations` are what this login may do on the cluster itself, None when hidden.
+
+    `reserved` are topic settings that the platform sees to and takes from nobody.
+    """
 
     admin: AdminClient
     bootstrap: str
@@ -71,6 +74,7 @@ class Kafka:
     brokers: tuple[int, ...]
     operations: frozenset[AclOperation] | None = field(default=None)
     token: Token | None = field(default=None)
+    reserved: frozenset[str] = frozenset()
 
     @cached_property
     def lean(self) -> Lean:

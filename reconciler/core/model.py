@@ -343,6 +343,7 @@ class Kind:
     deletions come last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names
     of the same kind that have to be there before settings can be, and go after them. `steps` are the writes of a
     change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
+    `complete`: an update carries all that is wanted, because the server takes nothing less.
     `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
     that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
     on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that
@@ -367,6 +368,7 @@ class Kind:
     needs: Callable[[Body], Iterable[str]] = silent.of_one
     steps: Callable[[Change], Sequence[str]] = silent.of_one
     whole: bool = False
+    complete: bool = False
     facts: bool = False
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,8 @@ INTERRUPTED = 130
 class Result:
     """Outcomes in the plan's order. `written`: something was, or may have been, written by this run.
 
-    `failures` are clusters that could not be finished, with the words that say why. `refused`: nothing was tried,
-    because a risk stands in the way.
+    `failures` are clusters that could not be finished, with the words that say why. `blocked` are risks that stood in
+    the way, so that nothing was tried.
     """
 
     plan: Plan
@@ -32,7 +32,11 @@ class Result:
     written: bool
     interrupted: bool = False
     failures: tuple[tuple[str, str], ...] = ()
-    refused: bool = False
+    blocked: tuple[Gated, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        return bool(self.blocked)
 
     def count(self, status: Status) -> int:
         return sum(outcome.status is status for outcome in self.outcomes)
@@ -58,15 +62,48 @@ class Result:
         return tuple(o for o in self.outcomes if o.status is not Status.DONE)
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a report needs of a result, whether it was just made or read from a file. `digest` is the plan's."""
+
+    digest: str
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[tuple[str, str], ...]
+    exit_code: int
+
+    def count(self, status: Status) -> int:
+        return sum(outcome.status is status for outcome in self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        return self.count(Status.DONE) == len(self.outcomes) and not self.failures
+
+
+def ended(result: Result) -> Ended:
+    return Ended(result.plan.digest, result.outcomes, result.failures, result.exit_code)
+
+
+def from_json(body: Mapping[str, Any]) -> Ended:
+    """The reverse of `to_json`. Raises LookupError, TypeError or ValueError for what no `kstate apply` wrote."""
+    if body["format"] != FORMAT:
+        raise ValueError(f"not a {FORMAT} report")
+    outcomes = (
+        Outcome(Key.parse(c["key"]), Status(c["status"]), str(c["words"])) for c in body["changes"]
+    )
+    failures = tuple((str(f["cluster"]), str(f["words"])) for f in body["failures"])
+    return Ended(str(body["plan"]), tuple(outcomes), failures, int(body["exit_code"]))
+
+
 def refused(plan: Plan, blocked: Iterable[Gated]) -> Result:
     """An apply that was not begun: each change with the risk that nobody approved, its own or another one."""
     own: dict[Key | None, list[str]] = {}
+    blocked = tuple(blocked)
     for gated in blocked:
         own.setdefault(gated.key, []).append(f"{gated.risk.code} {gated.risk.message}")
     others = "not tried: a risk of another change, or of the whole plan, stands in the way"
     told = {key: "not tried: " + "; ".join(words) for key, words in own.items()}
     outcomes = (Outcome(c.key, Status.SKIPPED, told.get(c.key, others)) for c in plan.changes)
-    return Result(plan, tuple(outcomes), written=False, refused=True)
+    return Result(plan, tuple(outcomes), written=False, blocked=blocked)
 
 
 def fold(codes: Iterable[int]) -> int:

@@ -256,6 +256,8 @@ def _locked(
         "commit": plan.commit,
         "approved": list(options.approved),
         "created": plan.created,
+        # What was narrowed did not look at everything: drift must not take it for a time when all was well.
+        **({"only": list(plan.only)} if plan.only else {}),
     }
     stamp_of = Owned(
         plan.estate, {}, apply=options.apply_id, commit=plan.commit, at=stamp(options.now)

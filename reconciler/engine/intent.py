@@ -28,15 +28,17 @@ Wanted = tuple[Document, Platform, Desired]
 def check(spec: Spec) -> None:
     """What kinds and platforms themselves have to say about their documents. Raises SpecInvalid with all of it."""
     problems = list(_strange_platforms(spec))
+    told = _unknown_kinds(spec)
     if not problems:
-        places = {document.name: _Site.of(document) for document in spec.clusters}
+        sites = {document.name: _Site.of(document) for document in spec.clusters}
         told = chain(
-            _homeless(spec, places),
-            _misplaced(spec, places),
-            _by_themselves(spec, places),
-            _among(spec, places),
+            told,
+            _homeless(spec, sites),
+            _misplaced(spec, sites),
+            _by_themselves(spec, sites),
+            _among(spec, sites),
         )
-        problems = [Problem(d.file, *d.locate(path), message) for d, path, message in told]
+    problems += [Problem(d.file, *d.locate(path), message) for d, path, message in told]
     if problems:
         raise SpecInvalid(list(dict.fromkeys(problems)))
 
@@ -84,6 +86,17 @@ class _Site:
 
 
 Told = tuple[Document, Path, str]
+
+
+def _unknown_kinds(spec: Spec) -> Iterator[Told]:
+    """Ignore rules for kinds that there are not."""
+    known = kinds_registry.load()
+    for document in spec.ignores:
+        for index, glob in enumerate(cast("Sequence[str]", document.spec["resources"])):
+            kind = glob.partition("/")[0]
+            if kind not in known:
+                words = f"no kind is called `{kind}`{did_you_mean(kind, known)}"
+                yield document, ("spec", "resources", str(index)), words
 
 
 def _homeless(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:

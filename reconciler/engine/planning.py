@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -13,6 +13,7 @@ from reconciler import __version__
 from reconciler.core.desired import NAME, Desired, in_owned
 from reconciler.core.diff import diff, flat, nest
 from reconciler.core.events import Event, Step
+from reconciler.core.ignore import expired, rules, said, unmatched
 from reconciler.core.model import (
     Body,
     Change,
@@ -78,17 +79,31 @@ class _Part:
     records: tuple[Bookkeeping, ...]
     protected: tuple[Key, ...]
     notices: tuple[str, ...]
+    matched: frozenset[str]
 
 
-def plan(spec: Spec, options: Options) -> Planned:
-    """Read every cluster, side by side, and say what would have to change. Nothing is written anywhere."""
+View = Callable[[Survey], Survey]
+
+
+def as_it_is(found: Survey) -> Survey:
+    """The view of an ordinary plan: all of what is wanted."""
+    return found
+
+
+def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
+    """Read every cluster, side by side, and say what would have to change. Nothing is written anywhere.
+
+    `view` narrows what is wanted on a cluster, once it is known what is there.
+    """
     check(spec)
     check_references(spec, options)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:
         raise SpecInvalid(sorted(set(conflicts)))
-    parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
+    parts, failures = side_by_side(
+        wanted, lambda name: _plan_cluster(spec, wanted[name], options, view)
+    )
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
     owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
     made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
@@ -100,14 +115,15 @@ def _problems(want: Desired) -> Iterator[Problem]:
         yield Problem(document.file, *document.locate(NAME), message)
 
 
-def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
+def _plan_cluster(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
     """One cluster, read again as long as its servers say that it is not as it was read."""
-    look = partial(_look, spec, wanted, options)
+    look = partial(_look, spec, wanted, options, view)
     return agreed(look, lambda part: doubted(part.changes), options.say)
 
 
-def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
-    with survey(spec, wanted, options) as found:
+def _look(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
+    with survey(spec, wanted, options) as surveyed:
+        found = view(surveyed)
         changes = _assessed(found, options)
     document, want, keeping = found.document, found.want, found.keeping
     owned = len(keeping.book.owned_by(keeping.estate))
@@ -125,6 +141,7 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         tuple(_records(want, keeping, found.live, options.only, document.name)),
         tuple(sorted(changed & want.protected)),
         tuple(_notices(spec, found)),
+        found.matched,
     )
 
 
@@ -149,6 +166,7 @@ def _notices(spec: Spec, found: Survey) -> Iterator[str]:
     if found.keeping.estate and not found.keeping.there:
         yield _first_apply(spec, found.document)
     yield from unproven(found)
+    yield from said(found.hidden)
     yield from (f"{key}: {tried.words}" for key, tried in sorted(found.tried.items()))
 
 
@@ -207,7 +225,8 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
 def _completed(change: Change, found: Survey) -> Change:
     """An update of what holds a secret carries all that is wanted: a server that stores secrets takes nothing less."""
     kind, wanted = found.kinds[change.key.kind], found.want.state
-    if not kind.secrets or change.before is None or change.after is None or kind.whole:
+    least = kind.secrets or kind.complete
+    if not least or change.before is None or change.after is None or kind.whole:
         return change
     whole = dict(flat(wanted[change.key].settings)) | dict(flat(change.after))
     return replace(change, after=nest(sorted(whole.items())))
@@ -274,9 +293,27 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
         unmanaged=tuple(name for part in parts for name in part.unmanaged),
-        notices=(*(() if estate else (no_estate,)), *(n for part in parts for n in part.notices)),
+        notices=(
+            *(() if estate else (no_estate,)),
+            *(n for part in parts for n in part.notices),
+            *unheeded(spec, options, (part.matched for part in parts)),
+        ),
         ledger=ledger_of(spec),
         protected=tuple(key for part in parts for key in part.protected),
         records=tuple(record for part in parts for record in part.records),
-        risks=tuple(risk for part in parts for risk in part.risks),
+        risks=(
+            *expired(rules(spec.ignores), today(options)),
+            *(risk for part in parts for risk in part.risks),
+        ),
     )
+
+
+def today(options: Options) -> str:
+    return options.now.date().isoformat()
+
+
+def unheeded(spec: Spec, options: Options, matched: Iterable[frozenset[str]]) -> Iterator[str]:
+    """Ignore rules that hold and speak of nothing, where everything was looked at."""
+    if not (options.clusters or options.only):
+        holding = [rule for rule in rules(spec.ignores) if rule.holds(today(options))]
+        yield from unmatched(holding, frozenset().union(*matched))

@@ -43,7 +43,7 @@ def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[C
             found = frozenset(change.key.name for change in own)
             bodies = (body for c in own for body in (c.before, c.after) if body)
             expecting = any(change.expects for change in own)
-            wanted = {c.key.name: asked(c.before or {}, c.after) for c in own if c.after}
+            wanted = {c.key.name: asked(c.before or {}, c.after or c.before or {}) for c in own}
             scope = Scope(found, fields_of(bodies), facts=expecting, wanted=wanted)
             state.update(state_of(session, name, driver, scope))
     return state

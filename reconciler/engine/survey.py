@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.book import claimed
 from reconciler.core.desired import Desired, with_unseen
 from reconciler.core.estate import Live
 from reconciler.core.events import Event, Say, Step
+from reconciler.core.ignore import Hidden, hold, rules
 from reconciler.core.model import (
     Body,
     Condition,
@@ -38,7 +39,11 @@ from reconciler.spec.folder import Spec
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets."""
+    """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets.
+
+    `last` are the settings last applied. `hidden` is what ignore rules kept out of `want` and `last`, and `matched` are
+    the names of those that speak of anything here.
+    """
 
     document: Document
     platform: Platform
@@ -53,14 +58,13 @@ class Survey:
     pruned: Set[Key]
     tried: Mapping[Key, Condition]
     peers: Mapping[str, Body]
+    last: State = field(default_factory=dict)
+    hidden: tuple[Hidden, ...] = ()
+    matched: frozenset[str] = frozenset()
 
     @property
     def cluster(self) -> str:
         return self.document.name
-
-    @property
-    def last(self) -> State:
-        return self.keeping.last(self.cluster)
 
 
 @contextmanager
@@ -86,10 +90,20 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers)
+        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, last)
         if options.seen is not None:
             options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
-        yield surveyed
+        yield _held(spec, surveyed, options)
+
+
+def _held(spec: Spec, found: Survey, options: Options) -> Survey:
+    """With what ignore rules leave as it is out of every comparison."""
+    given = [rule for rule in rules(spec.ignores) if rule.holds(options.now.date().isoformat())]
+    if not given:
+        return found
+    held = hold(given, found.want.state, found.last, found.live)
+    want = replace(found.want, state=dict(held.want))
+    return replace(found, want=want, last=held.last, hidden=held.hidden, matched=held.matched)
 
 
 def _alive(found: Survey, own: Set[Key]) -> Iterator[Live]:
@@ -126,7 +140,8 @@ def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) 
         found = want.names(kind) | owned.keys() | names(intended, kind)
         if found:
             fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
-            known = {name: resource.settings for name, resource in owned.items()}
+            going = {k.name: resource for k, resource in want.unwanted.items() if k.kind == kind}
+            known = {name: resource.settings for name, resource in (owned | going).items()}
             looks[kind] = Scope(
                 frozenset(found),
                 None if every_field else fields,

@@ -72,6 +72,11 @@ def _placement(
         yield document, ("spec", "source"), f"the source is {source.name}, and so is the target"
     security = cast("Mapping[str, Body]", document.spec.get("security") or {})
     for end, cluster in (("source", source), ("target", target)):
+        if "bootstrap" not in cluster.spec:
+            told = (
+                f"the Cluster document of {cluster.name} has no `bootstrap`, which the workers need"
+            )
+            yield document, ("spec",), told
         protocol = cast("Body", cluster.spec.get("kafka") or {}).get("security.protocol")
         own = str(protocol or "PLAINTEXT").upper()
         if own != "PLAINTEXT" and "security.protocol" not in security.get(end, {}):

@@ -45,9 +45,8 @@ class SchemaDriver:
         unlisted = sorted((scope.names or frozenset()) - set(there))
         seen = _Seen(registry)
         yield from side_by_side(asked, lambda name: _resource(seen, name, scope))
-        found = side_by_side(unlisted, lambda name: schemas.version(registry, name) is not None)
-        late = [name for name, is_there in zip(unlisted, found, strict=True) if is_there]
-        yield from side_by_side(late, lambda name: _resource(seen, name, scope))
+        found = side_by_side(unlisted, lambda name: _unlisted(seen, name, scope))
+        yield from (resource for resource in found if resource is not None)
         if scope.others and scope.names is not None:
             yield from (Resource(name, {}) for name in there if name not in scope.names)
 
@@ -100,6 +99,18 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
         unproven = ("it differs, and the registry holds both to be one version (comments, say)",)
     settings |= _levels(seen, name, scope, wanted)
     return Resource(name, settings, dict(_beside(seen, name, scope, wanted)), unproven)
+
+
+def _unlisted(seen: _Seen, name: str, scope: Scope) -> Resource | None:
+    """What the list did not have. One that is to go for good, and is deleted softly, is not gone yet."""
+    wanted = scope.wanted.get(name, {})
+    if schemas.version(seen.registry, name) is not None:
+        return _resource(seen, name, scope)
+    if wanted.get("delete") != "permanent" or not schemas.count(seen.registry, name, deleted=True):
+        return None
+    # Apicurio tells nothing more of it; what it refers to says what it has to go before.
+    refers = {"references": wanted["references"]} if wanted.get("references") else {}
+    return Resource(name, {"deleted": "softly", **refers})
 
 
 LEVELS = ("compatibility", "mode")
@@ -278,12 +289,18 @@ def _level_now(view: _View, change: Change) -> str:
 
 def _deletion(view: _View, change: Change) -> Iterator[Risk]:
     name, permanent = change.key.name, _permanent(change)
-    referrers = sorted(schemas.referrers(view.registry, name))
-    if held := [other for other in referrers if other not in view.going]:
+    referrers = sorted(schemas.referrers(view.registry, name).items())
+    if held := [other for other, is_there in referrers if is_there and other not in view.going]:
         yield Risk("KS944", f"it is part of {_some(held)}")
-    elif softly := [other for other in referrers if not view.going[other]]:
+    softly = [other for other, _ in referrers if view.going.get(other) is False]
+    before = [other for other, is_there in referrers if not is_there and other not in view.going]
+    if before or (softly and schemas.counts_the_deleted(view.registry)):
+        told = f"it is part of {_some(before + softly)}, deleted softly, which this registry counts"
+        yield Risk("KS944", f"{told}: `delete: permanent` lets go of it")
+    elif softly:
         yield Risk("KS144", f"it is part of {_some(softly)}, deleted softly before it")
-    versions = schemas.count(view.registry, name)
+    deleted = "deleted" in (change.before or {})
+    versions = schemas.count(view.registry, name, deleted=deleted)
     evidence: Body = {"versions": versions}
     told = f"{versions} version{'s' * (versions != 1)}"
     yield Risk("KS242" if permanent else "KS241", f"{told} of it", evidence)
@@ -304,7 +321,8 @@ def _some(names: Sequence[str]) -> str:
 def steps(change: Change) -> tuple[str, ...]:
     """The writes of a change in order: what loosens comes before the version that needs it, what tightens after."""
     if change.after is None:
-        return ("delete it softly", "delete it for good") if _permanent(change) else ()
+        two = _permanent(change) and "deleted" not in (change.before or {})
+        return ("delete it softly", "delete it for good") if two else ()
     told = [step for step, _, _ in _planned(change)]
     return tuple(told) if len(told) > 1 else ()
 
@@ -329,7 +347,8 @@ def _settings(change: Change) -> Iterator[tuple[str, Json, Json]]:
     if change.before is None:
         yield from ((m, None, after[m]) for m in ("compatibility", "mode") if after.get(m))
     else:
-        yield from ((e.path[0], e.before, e.after) for e in change.edits if len(e.path) == 1)
+        levels = (e for e in change.edits if e.path[0] in LEVELS)
+        yield from ((e.path[0], e.before, e.after) for e in levels)
 
 
 def _loosens(member: str, before: Json, after: Json) -> bool:

@@ -58,8 +58,8 @@ CODES = (
     Code(
         "KS144",
         "Held by what was deleted softly",
-        "Schemas that refer to this one are deleted softly before it. Some registries (Apicurio) still count"
-        " those, and refuse to delete what they refer to: then say `delete: permanent` for them, or keep this one.",
+        "Schemas that refer to this one are deleted softly before it. Should the registry count those still, it refuses"
+        " to delete this one, and the next plan says so (KS944).",
     ),
     Code(
         "KS145",
@@ -114,6 +114,7 @@ CODES = (
         "KS944",
         "Others are made of it",
         "Schemas of other subjects refer to this one, and the registry refuses to delete it. Delete those first,"
-        " or in the same plan.",
+        " or in the same plan. Some registries (Apicurio) count those that are deleted softly: delete them for good,"
+        " with a document that says `ensure: absent` and `delete: permanent`; or keep this one.",
     ),
 )

@@ -20,7 +20,8 @@ STYLE = {
 def text(drift: Drift, paint: Paint = plain) -> str:
     """The whole report; the last line says what it comes to."""
     lines = [line for seen in drift.clusters for line in _cluster(seen, drift, paint)]
-    return "\n".join([*lines, _closing(drift, paint)]) + "\n"
+    notes = [paint("dim", f"note: {words.visible(notice)}") for notice in drift.notices]
+    return "\n".join([*lines, *notes, _closing(drift, paint)]) + "\n"
 
 
 def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
@@ -31,7 +32,7 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
         yield paint("alarm", words.visible(seen.trouble))
     for finding in drift.findings:
         if finding.key.cluster == seen.name:
-            yield from _finding(finding, paint)
+            yield from finding_lines(finding, drift.created, paint)
     yield from (paint("dim", f"  {words.visible(line)}") for line in seen.conditions)
     for key, extra in seen.undeclared.items():
         settings = ", ".join(f"{words.visible(n)}={words.value(n, v)}" for n, v in extra.items())
@@ -43,13 +44,20 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
     yield ""
 
 
-def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+def finding_lines(finding: Finding, created: str, paint: Paint) -> Iterator[str]:
+    """One finding: what it is and where it is asked for, its fields on three sides, its past."""
     places = ", ".join(words.visible(source) for source in finding.sources)
     head = f"{words.thing(finding.key)}  {words.DRIFTED[finding.what]}"
     yield f"  {paint(STYLE[finding.what], head)}  {paint('dim', places)}".rstrip()
     yield from (f"      {words.sides(finding.key, field)}" for field in finding.fields)
     if finding.what is not What.PENDING:
-        yield "      " + paint("dim", words.visible(finding.note))
+        yield "      " + paint("dim", past(finding, created))
+
+
+def past(finding: Finding, created: str) -> str:
+    """What is known of who set it, and between which two times that changed."""
+    window = f"; changed between {finding.after} and {created}" if finding.after else ""
+    return words.visible(finding.note + window)
 
 
 def _closing(drift: Drift, paint: Paint) -> str:

@@ -16,14 +16,16 @@ from reconciler.core.estate import Live
 from reconciler.core.model import Body, Code
 from reconciler.reports.paint import Paint, plain
 
-NAMES = ("text", "json", "markdown", "sarif", "junit", "html")
-# A CI uploads these whatever happened: where the spec is wrong they tell its problems in place of a plan.
-UPLOADED = frozenset({"sarif", "junit"})
+NAMES = ("text", "json", "markdown", "github", "sarif", "junit", "html")
+# A CI shows or uploads these whatever happened: where the spec is wrong they tell its problems in place of a plan.
+UPLOADED = frozenset({"github", "sarif", "junit"})
 
 # Forms that show the estate beside what was found: who may access what, and what is managed.
 ESTATE = frozenset({"html"})
 
 PLAN, RESULT, DRIFT, VALIDATION = "plan", "result", "drift", "validation"
+# What a form may tell beside its reports: the error that ended a run, and clusters that failed, by their names.
+ERROR, FAILURES = "error", "failures"
 
 
 def same(text: str) -> str:
@@ -58,7 +60,7 @@ class About:
     live: Iterable[Live] = ()
 
 
-# What was found and what is about it in; text, or plain data that becomes JSON, out.
+# What was found and what is about it in; text, plain data that becomes JSON, or what a job on GitHub is shown, out.
 Tell: TypeAlias = Callable[[Any, About], object]
 
 
@@ -74,5 +76,5 @@ def offered(what: str) -> tuple[str, ...]:
 
 
 def tell(form: str, what: str, found: object, about: About) -> object:
-    """A text, or plain data that becomes JSON."""
+    """A text, plain data that becomes JSON, or what a job on GitHub is shown."""
     return load(form)[what](found, about)

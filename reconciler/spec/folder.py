@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.core.model import Document, Json
@@ -17,6 +18,7 @@ from reconciler.spec.places import locate, place
 from reconciler.spec.words import Finding
 
 MOST_CLASHES = 1_000
+NOTHING_INSTEAD: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Spec:
     """A whole spec that has been found right.
 
     `root` is the folder that relative references start from. `clusters` are sorted by name, `documents` (all that
-    become resources) by file and line. `files` are those read, relative to `root`.
+    become resources) by file and line. `files` are those read, relative to `root`. `ignores` are exceptions.
     """
 
     root: Path
@@ -32,6 +34,7 @@ class Spec:
     clusters: tuple[Document, ...]
     documents: tuple[Document, ...]
     files: tuple[str, ...]
+    ignores: tuple[Document, ...] = ()
 
 
 class _Draft(NamedTuple):
@@ -73,9 +76,19 @@ class _Reading:
             self.problems.append(Problem(relative, line, column, finding.message))
 
 
-def load(root: Path, *, values: Path | None = None, schemas: Path | None = None) -> Spec:
-    """Read and check a folder, or one file. Raises SpecInvalid with every problem, BadUsage if nothing is there."""
+def load(
+    root: Path,
+    *,
+    values: Path | None = None,
+    schemas: Path | None = None,
+    instead: Mapping[str, bytes] = NOTHING_INSTEAD,
+) -> Spec:
+    """Read and check a folder, or one file. Raises SpecInvalid with every problem, BadUsage if nothing is there.
+
+    `instead` are contents to take for those of files, by their path relative to the folder.
+    """
     reading = _begin(root, values, schemas or schema.folder())
+    reading = replace(reading, found=replace(reading.found, instead=instead))
     for relative in reading.found.files:
         _file(reading, relative)
     reading.broken.extend(problem.file for problem in reading.found.problems)
@@ -217,6 +230,7 @@ def _spec(found: walk.Found, documents: list[Document]) -> Spec:
         clusters=tuple(sorted(clusters, key=lambda document: document.name)),
         documents=tuple(sorted(resources, key=lambda document: (document.file, document.line))),
         files=tuple(found.files),
+        ignores=tuple(document for document in documents if document.kind == "Ignore"),
     )
 
 

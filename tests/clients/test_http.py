@@ -221,6 +221,19 @@ def test_nobody_there_is_unreachable_for_a_write_too() -> None:
             nowhere.send(method, "x", body=None if method == "GET" else {})
 
 
+def test_a_connection_that_is_broken_off_is_told_in_plain_words() -> None:
+    with serving() as server:
+        server.answers = [None]
+        told = r": no answer: Remote end closed connection without response$"
+        with pytest.raises(LostAnswer, match=told):
+            client(server).send("POST", "x", body={})
+
+
+def test_an_address_that_is_none_is_told_before_anything_is_sent() -> None:
+    with pytest.raises(BadUsage, match="`registry:8081` is no address: http:// or https://"):
+        http.connect("the registry", {"url": "registry:8081"}, ".", 1.0)
+
+
 def test_a_server_that_never_answers_is_given_up_in_time() -> None:
     silent = threading.Event()
     with serving() as server:

@@ -25,6 +25,7 @@ def cluster() -> Iterator[Cluster]:
         ("lost after", 12),
         ("cut short", 9),
         ("busy", 11),
+        ("refused", 12),
         ("killed after", 9),
         ("killed after", 13),
     ],

@@ -33,10 +33,13 @@ from reconciler.sandbox import estate
 from reconciler.sandbox.shape import Cluster, Options
 from tests.crash.cell import KSTATE, ROOT
 
-FAULTS = ("lost before", "lost after", "cut short", "busy", "killed before", "killed after")
+FAULTS = (
+    *("lost before", "lost after", "cut short", "busy", "refused"),
+    *("killed before", "killed after"),
+)
 WRITES = frozenset({"POST", "PUT", "DELETE"})
 NOTHING = frozenset({1, 3, 4, 5})
-APPROVED = ("KS231", "KS152", "KS251", "KS243")
+APPROVED = ("KS231", "KS152", "KS251", "KS242", "KS243")
 FILE_SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
 
 
@@ -82,6 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault == "busy":
             self._answer(503, {"Retry-After": "0"}, b"{}")
+            return
+        if fault == "refused":
+            self._answer(422, {}, b'{"error_code": 42201, "message": "not like this"}')
             return
         status, headers, answer = self._forward(body)
         if fault == "killed after":
@@ -155,7 +161,7 @@ PRICE = {"name": "price", "type": "acme.Money"}
 
 
 def documents(prefix: str, *, after: bool) -> Iterator[dict[str, Any]]:
-    """Before: two schemas, one made of the other, and two connectors. After: all changed, one gone, two new."""
+    """Before: three schemas, one made of another, and two connectors. After: all changed, two gone, two new."""
     more = [NOTE] if after else []
     refers = [{"name": "acme.Money", "subject": f"{prefix}money"}]
     level = "BACKWARD" if after else "FULL"
@@ -168,6 +174,7 @@ def documents(prefix: str, *, after: bool) -> Iterator[dict[str, Any]]:
         yield _schema(f"{prefix}new", record("New", ID), compatibility="FULL")
         yield _connector(f"{prefix}new", topics="c")
     else:
+        yield _schema(f"{prefix}gone", record("Gone", ID), delete="permanent")
         yield _connector(f"{prefix}gone", topics="d")
 
 
@@ -236,8 +243,11 @@ class Cell:
     def live(self) -> dict[str, Any]:
         """What there is of this story, asked of the servers themselves."""
         found: dict[str, Any] = {}
-        for subject in _get(self.cluster.registry_url, "/subjects?limit=10000"):
-            if subject.startswith(self.prefix):
+        there = _get(self.cluster.registry_url, "/subjects?limit=10000")
+        for subject in _get(self.cluster.registry_url, "/subjects?limit=10000&deleted=true"):
+            if subject.startswith(self.prefix) and subject not in there:
+                found[f"schema/{subject}"] = "deleted softly"
+            elif subject.startswith(self.prefix):
                 newest = _get(self.cluster.registry_url, f"/subjects/{subject}/versions/latest")
                 level = _get(self.cluster.registry_url, f"/config/{subject}")["compatibilityLevel"]
                 references = [(r["name"], r["version"]) for r in newest.get("references", [])]

@@ -53,6 +53,9 @@ def test_defaults_and_addresses(kafka: Live, spec: Spec) -> None:
     default = {"default": True}
     documents = (
         quota("users", {"user": default}, consumer_byte_rate="50MiB"),
+        quota("clients", {"client-id": default}, request_percentage=900),
+        quota("each-app", {"user": default, "client-id": "app"}, producer_byte_rate="40MiB"),
+        quota("each-client", {"user": default, "client-id": default}, producer_byte_rate="60MiB"),
         quota("address", {"ip": "127.0.0.9"}, connection_creation_rate=20),
         quota("addresses", {"ip": default}, connection_creation_rate=1000),
     )
@@ -64,8 +67,9 @@ def test_defaults_and_addresses(kafka: Live, spec: Spec) -> None:
     spec.write(*({**d, "metadata": {**d["metadata"], "ensure": "absent"}} for d in documents))
     assert spec.plan_json().codes == {"KS281"}
     assert spec.apply("--approve", "KS281").code == 0
-    left = {("user", None), ("ip", "127.0.0.9"), ("ip", None)}
-    assert not [entity for entity in live(kafka) if len(entity) == 1 and entity[0] in left]
+    user, client = ("user", None), ("client-id", None)
+    gone = {(user,), (client,), (("client-id", "app"), user), (client, user), (("ip", None),)}
+    assert not live(kafka).keys() & {*gone, (("ip", "127.0.0.9"),)}
 
 
 def test_a_lower_limit_a_removed_one_and_one_set_by_hand(

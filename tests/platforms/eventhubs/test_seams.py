@@ -58,7 +58,7 @@ def test_a_ledger_needs_another_cluster(estate: Estate) -> None:
     assert "name a cluster that can: `ledger: {cluster: NAME}`" in said.err
     there = {"ledger": {"cluster": "azure"}}
     estate.spec.write({"kind": "Estate", "metadata": {"name": "acme"}, "spec": there})
-    assert "spec.yaml:5:21: azure: Azure Event Hubs cannot hold" in estate.spec.plan().err
+    assert "spec.yaml:7:14: azure: Azure Event Hubs cannot hold" in estate.spec.plan().err
 
 
 def test_the_vendors_own_client_understands_the_emulation(cloud: Azure) -> None:
