@@ -188,6 +188,10 @@ def tier(change: Change) -> int:
 # --- reading and writing
 
 
+# A name that is no binding may be asked for as well: what a record says of another platform's ways.
+_RARE = [[resource] for resource in acls.RARE]
+
+
 class AclDriver:
     """Bindings by Kafka's protocol: read with librdkafka, written where every single answer can be seen."""
 
@@ -198,7 +202,7 @@ class AclDriver:
         """One bulk read whatever the scope: Kafka has no cheaper question about many bindings."""
         kafka = cast("Kafka", session.client(self.wire))
         wanted = scope.names
-        rare = any(decode(name).resource in acls.RARE for name in wanted or ())
+        rare = any(name.split("|")[1:2] in _RARE for name in wanted or ())
         for binding in acls.read(kafka, rare=rare):
             name = encode(binding)
             if wanted is None or scope.others or name in wanted:

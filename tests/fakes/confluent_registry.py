@@ -30,11 +30,12 @@ def context(subject: str) -> str:
 
 @dataclass
 class Registry:
-    """`versions` by subject; each has its text, type, references and id."""
+    """`versions` by subject, each with its text, type, references and id; `gone` those that are deleted softly."""
 
     key: str = "SRKEY"
     secret: str = "sr-secret"
     versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    gone: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     levels: dict[str, str] = field(default_factory=lambda: {"": "BACKWARD"})
     modes: dict[str, str] = field(default_factory=lambda: {"": "READWRITE"})
 
@@ -63,11 +64,11 @@ class Registry:
             route("GET", "/subjects", self._list, "limit", "offset"),
             route("POST", one, self._lookup, "normalize", body=True),
             route("DELETE", one, self._delete, "permanent"),
-            route("GET", f"{one}/versions", self._numbers),
+            route("GET", f"{one}/versions", self._numbers, "deleted"),
             route("POST", f"{one}/versions", self._register, "normalize", body=True),
             route("GET", f"{one}/versions/{{version}}", self._version),
             route("GET", f"{one}/versions/{{version}}/referencedby", self._referenced),
-            route("GET", "/schemas/ids/{id}/versions", self._used, "subject"),
+            route("GET", "/schemas/ids/{id}/versions", self._used, "subject", "deleted"),
             route(
                 "POST",
                 "/compatibility/subjects/{subject}/versions",
@@ -115,9 +116,14 @@ class Registry:
         return refused(404, 40401, f"Subject '{call.path['subject']}' not found.")
 
     def _numbers(self, call: Call) -> Reply:
-        return self._missing(call) or Reply(
-            200, [v["version"] for v in self.versions[call.path["subject"]]]
-        )
+        subject = call.path["subject"]
+        found = [v["version"] for s, v in self._stored(call) if s == subject]
+        return Reply(200, sorted(found)) if found else self._missing(call) or Reply(200, [])
+
+    def _stored(self, call: Call) -> list[tuple[str, dict[str, Any]]]:
+        """Every version with its subject; with `deleted=true` those that are deleted softly too."""
+        kept = [self.versions, *([self.gone] if call.query.get("deleted") == "true" else [])]
+        return [(s, v) for each in kept for s, own in each.items() for v in own]
 
     def _version(self, call: Call) -> Reply:
         if told := self._missing(call):
@@ -173,13 +179,15 @@ class Registry:
         if self.modes.get(subject, self.modes[""]) == "READONLY":
             return refused(422, 42205, f"Subject {subject} is in read-only mode")
         own = self.versions.setdefault(subject, [])
+        before = self.gone.get(subject, [])
         used = [
             v["id"]
-            for s, all_ in self.versions.items()
+            for kept in (self.versions, self.gone)
+            for s, all_ in kept.items()
             if context(s) == context(subject)
             for v in all_
         ]
-        version = own[-1]["version"] + 1 if own else 1
+        version = max((v["version"] for v in (*before, *own)), default=0) + 1
         made = {
             "subject": subject,
             "version": version,
@@ -228,16 +236,24 @@ class Registry:
         id_ = int(call.path["id"])
         found = [
             {"subject": s, "version": v["version"]}
-            for s, own in self.versions.items()
-            for v in own
+            for s, v in self._stored(call)
             if v["id"] == id_ and context(s) == call.query.get("subject", "")
         ]
         return Reply(200, found) if found else refused(404, 40403, "Schema not found")
 
     def _delete(self, call: Call) -> Reply:
+        """Softly first; for good only what is deleted softly already."""
+        subject = call.path["subject"]
+        if call.query.get("permanent") == "true":
+            if subject in self.versions:
+                return refused(404, 40405, f"Subject '{subject}' was not deleted first")
+            if subject not in self.gone:
+                return refused(404, 40401, f"Subject '{subject}' not found.")
+            return Reply(200, [v["version"] for v in self.gone.pop(subject)])
         if told := self._missing(call):
             return told
-        gone = self.versions.pop(call.path["subject"])
+        gone = self.versions.pop(subject)
+        self.gone.setdefault(subject, []).extend(gone)
         return Reply(200, [v["version"] for v in gone])
 
 

@@ -33,7 +33,6 @@ from reconciler.secrets.references import resolve
 UNKNOWN_LIFETIME = 300.0
 REST = "confluent-rest"
 CLOUD = "confluent-cloud"
-FREIGHT = "a Freight cluster has no transactions"
 BY_KAFKA: Mapping[str, Opener] = {
     "kafka-admin": same,
     "acl": same,
@@ -63,8 +62,8 @@ def _kafka_session(target: Target) -> WireSession:
     where = (target.name, bootstrap(target), kafka_properties(target), target.timeout)
     kafka = kafka_login(*where, _token(target))
     openers = dict(BY_KAFKA)
-    if Settings.of(target.spec).type not in TRANSACTIONS:
-        openers["ledger"] = lambda _kafka, target: _no_ledger(target.name, FREIGHT)
+    if why := no_ledger(Settings.of(target.spec)):
+        openers["ledger"] = lambda _kafka, target: _refused(target.name, why)
     return kafka_session(kafka, openers, target)
 
 
@@ -76,12 +75,19 @@ def _rest_session(target: Target) -> WireSession:
         CLOUD: partial(cloud_of, target),
         "registry": partial(http.registry, target),
         "connect": partial(http.workers, target),
-        "ledger": partial(_no_ledger, target.name, "by REST v3 no topic can be read"),
+        "ledger": partial(_refused, target.name, no_ledger(Settings.of(target.spec))),
     }
     return WireSession(target.name, rest.cluster_id(), target, open_)
 
 
-def _no_ledger(cluster: str, why: str) -> object:
+def no_ledger(settings: Settings) -> str:
+    """Why the cluster cannot keep the ledger; empty where it can."""
+    if settings.by_rest:
+        return "by REST v3 no topic can be read"
+    return "" if settings.type in TRANSACTIONS else "a Freight cluster has no transactions"
+
+
+def _refused(cluster: str, why: str) -> object:
     raise Failed(
         f"cluster {cluster}: {why}, so the ledger cannot be kept there",
         hint="Name another cluster in the Estate: `ledger: {cluster: NAME}`.",

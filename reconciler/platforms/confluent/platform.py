@@ -9,11 +9,10 @@ from reconciler.core.model import Body, Json, Kind, Platform
 from reconciler.platforms.confluent.accounts import USER, no_users
 from reconciler.platforms.confluent.acl import acl_kind
 from reconciler.platforms.confluent.link import LINK, no_links
-from reconciler.platforms.confluent.login import BY_KAFKA, login
+from reconciler.platforms.confluent.login import BY_KAFKA, login, no_ledger
 from reconciler.platforms.confluent.quota import QUOTA, no_quotas
 from reconciler.platforms.confluent.settings import (
     LINK_TARGETS,
-    TRANSACTIONS,
     TYPES,
     Settings,
     check,
@@ -40,6 +39,7 @@ def _fitted(settings: Settings) -> Platform:
     }
     reasons = {"user": no_users(settings), "quota": no_quotas(settings)}
     reasons["connector"] = "" if settings.connect else MANAGED
+    reasons["ledger"] = no_ledger(settings)
     no_link = no_links(settings)
     if not no_link:
         kinds["mirror"] = LINK
@@ -47,8 +47,7 @@ def _fitted(settings: Settings) -> Platform:
         reasons["mirror"] = no_link
     # Where no link leads MirrorMaker 2 still does, on workers of one's own.
     wires = WIRES - (NO_BROKER if settings.by_rest else set())
-    if settings.type not in TRANSACTIONS:
-        wires -= {"ledger"}
+    wires -= {"ledger"} if reasons["ledger"] else set()
     lacks = {kind: reason for kind, reason in reasons.items() if reason}
     return replace(PLATFORM, kinds=kinds, lacks=lacks, wires=wires)
 

@@ -102,6 +102,12 @@ def test_beginnings_are_left_to_the_link_with_what_is_left_out(linked: Estate) -
     assert linked.spec.plan().code == 0
 
 
+def test_a_whole_name_under_a_prefix(linked: Estate) -> None:
+    linked.converges(mirror(r"orders\.placed", naming="prefixed"))
+    assert linked.kafka.links["eu-to-us"].status == {"eu.orders.placed": "ACTIVE"}
+    assert linked.kafka.topics["eu.orders.placed"].mirror_of == "orders.placed"
+
+
 def test_halted_and_set_going_again(linked: Estate) -> None:
     linked.converges(mirror(r"orders\.placed", r"orders\.paid"))
     status = linked.kafka.links["eu-to-us"].status

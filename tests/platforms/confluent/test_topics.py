@@ -107,13 +107,23 @@ def test_a_storm_of_429_passes(estate: Estate) -> None:
     estate.converges(ORDERS)
 
 
+def test_a_server_in_trouble(estate: Estate) -> None:
+    """What will pass is waited for, with the write too where it was not begun; what will not is told in its words."""
+    trouble = Reply(503, {"error_code": 50003, "message": "Service Unavailable"})
+    estate.rest.faults += [Fault("POST .*/topics$", trouble), Fault("GET .*/topics$", trouble)]
+    estate.converges(ORDERS)
+    broken = Reply(500, {"error_code": 500, "message": "Internal Server Error"})
+    estate.rest.faults.append(Fault("GET .*/topics$", broken, times=9))
+    found = estate.spec.plan()
+    assert (found.code, "500 Internal Server Error" in found.err) == (1, True), found.err
+
+
 def test_a_refusal_of_one_leaves_the_others_done_and_running_again_continues(
     estate: Estate,
 ) -> None:
     """What validation let pass and the write then refuses, as when the last partition went to somebody else."""
     estate.spec.write(*(topic(f"t{n}") for n in range(4)))
     assert estate.spec.plan().code == 2
-    estate.rest.faults.append(Fault("never", None))
     refusal = bad("Adding the requested number of partitions will exceed 1000 total partitions.")
 
     def refuse(call: object) -> Reply | None:

@@ -34,6 +34,7 @@ def whole(sandboxes: Callable[..., Live]) -> Live:
 @pytest.fixture
 def estate(
     whole: Live,
+    kafka: Live,
     aws: Cloud,
     cluster: Msk,
     tmp_path: Path,
@@ -46,7 +47,7 @@ def estate(
     with closing(aws.by_hand("secretsmanager")) as hand:
         hand.create_secret(Name="kstate", SecretString=json.dumps({"password": whole.password}))
     monkeypatch.setenv("APP_PW", "every-canary-77ac")
-    kafka = {
+    login = {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.username": whole.user,
         "sasl.password": "aws-sm:kstate#password",
@@ -57,13 +58,13 @@ def estate(
     }
     own = {"arn": cluster.arn, "policies": "iam", "users": {"kmsKey": key}}
     assert UUID in cluster.arn
-    live = {"msk": {**own, "auth": "scram"}, "kafka": kafka, "bootstrap": [whole.scram_bootstrap]}
+    live = {"msk": {**own, "auth": "scram"}, "kafka": login, "bootstrap": [whole.scram_bootstrap]}
     made = Spec(tmp_path, capfd)
     made.write(
         {"kind": "Estate", "metadata": {"name": "acme"}, "spec": {"ledger": {"cluster": "live"}}},
         _cluster("live", platform="msk", **live, **more),
         _cluster("far", platform="msk", msk={**own, "via": "api"}, **more),
-        _cluster("origin", platform="apache", bootstrap=[whole.bootstrap]),
+        _cluster("origin", platform="apache", bootstrap=[kafka.bootstrap]),
         file="clusters.yaml",
     )
     return made
