@@ -196,17 +196,25 @@ def _as_wanted(field: Field, want: Resource | None) -> bool:
     return want is not None and (field.live == field.wanted or never_ours)
 
 
-def undeclared(want: State, live: State, whole: Whole = lambda _key: False) -> dict[Key, Body]:
+def _none(_key: Key) -> bool:
+    return False
+
+
+def undeclared(
+    want: State, live: State, whole: Whole = _none, known: Whole = _none
+) -> dict[Key, Body]:
     """Settings of declared resources that nobody declared, below the first level or seen beside: set by hand.
 
-    Of what is compared as a `whole` they are differences, told elsewhere.
+    Of what is compared as a `whole` they are differences, told elsewhere. What is seen beside a resource that is
+    `known` by it (a topic's id) is nobody's setting.
     """
     found: dict[Key, Body] = {}
     for key in sorted(want.keys() & live.keys()):
         declared = {path for path, _ in flat(want[key].settings)}
         inner = () if whole(key) else flat(live[key].settings)
         extra = {p[-1]: value for p, value in inner if len(p) > 1 and p not in declared}
-        extra |= {n: v for n, v in live[key].facts.items() if (n,) not in declared}
+        beside = {} if known(key) else live[key].facts
+        extra |= {name: value for name, value in beside.items() if (name,) not in declared}
         if extra:
             found[key] = extra
     return found

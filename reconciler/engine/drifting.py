@@ -93,7 +93,12 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         unmanaged, elsewhere = not_ours(found.live, ours | covered(found).keys(), found.document)
         ill, well = _health(found, want)
         managed = sum(key in found.live for key in {*found.want.state, *found.last})
-        extra = undeclared(want, found.live, lambda key: key.kind in whole)
+        extra = undeclared(
+            want,
+            found.live,
+            lambda key: key.kind in whole,
+            lambda key: kinds[key.kind].facts,
+        )
         trouble = "; ".join(filter(None, (found.keeping.trouble, *unproven(found))))
         about = (found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere)
         seen = Seen(*about, extra, trouble, well)

@@ -23,13 +23,8 @@ from reconciler.core.model import (
     State,
     Status,
 )
-<<<<<<< HEAD
-from reconciler.core.settle import settle
-from reconciler.engine.clusters import asked, fields_of, state_of
-=======
 from reconciler.core.settle import remaining, settle
-from reconciler.engine.clusters import Say, asked, fields_of, state_of
->>>>>>> five
+from reconciler.engine.clusters import asked, fields_of, state_of
 from reconciler.errors import Failed
 
 T = TypeVar("T")

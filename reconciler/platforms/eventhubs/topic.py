@@ -72,12 +72,13 @@ def resource(hub: Hub) -> Resource:
     )
 
 
-def chosen(found: Resource) -> Resource:
-    """Without what a hub has by itself: Azure tells every setting, whether somebody chose it or not."""
+def chosen(found: Resource, wanted: Body) -> Resource:
+    """Without what a hub has by itself, unless it is wanted: Azure tells every setting, whoever chose it or not."""
     config = cast("Mapping[str, str]", found.settings["config"])
     alone = config.get("cleanup.policy") == "compact"
     own = {**DEFAULTS, **({"retention.ms": "-1"} if alone else {})}
-    kept = {name: value for name, value in config.items() if own.get(name) != value}
+    asked = cast("Mapping[str, object]", wanted.get("config") or {})
+    kept = {name: v for name, v in config.items() if own.get(name) != v or name in asked}
     return Resource(found.name, {**found.settings, "config": kept}, found.facts)
 
 

@@ -91,7 +91,8 @@ class TopicDriver:
         """
         for found in _live(session):
             if scope.names is None or scope.others or found.name in scope.names:
-                yield chosen(found) if scope.fields is None else found
+                wanted = scope.wanted.get(found.name, {})
+                yield chosen(found, wanted) if scope.fields is None else found
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """Azure has no dry run for hubs; what deletions and shorter retentions would cost is asked by Kafka."""
