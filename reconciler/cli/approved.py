@@ -38,7 +38,8 @@ def approved(
     """Say what the pull request of a merged commit approves."""
     from dataclasses import replace
 
-    from reconciler.cli.common import check_format, seconds
+    from reconciler.cli.common import seconds
+    from reconciler.cli.said import check_format
     from reconciler.cli.showing import uploading
     from reconciler.cli.surroundings import github, job
     from reconciler.errors import BadUsage

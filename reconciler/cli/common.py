@@ -164,15 +164,6 @@ def consent(question: str, *, interactive: bool) -> None:
         raise Blocked("nothing was written: the answer was not `yes`")
 
 
-def check_format(form: str, known: tuple[str, ...]) -> None:
-    """Raises BadUsage for a form that does not exist, before anything is read."""
-    from reconciler.errors import BadUsage
-    from reconciler.reports.words import shell
-
-    if form not in known:
-        raise BadUsage(f"--format {shell(form)}: there is {', '.join(known)}")
-
-
 def tell_failures(failures: dict[str, KstateError], form: str = "text") -> int:
     """Every cluster that failed, in words; the exit code they come to."""
     from reconciler.cli.console import complain

@@ -29,8 +29,9 @@ def history(
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Who applied what."""
-    from reconciler.cli.common import check_format, options, read_spec, tell_failures
+    from reconciler.cli.common import options, read_spec, tell_failures
     from reconciler.cli.console import clear_progress, out, out_json, tell
+    from reconciler.cli.said import check_format
     from reconciler.engine.custody import history as read
     from reconciler.reports import ledger
 

@@ -34,7 +34,7 @@ BARE = frozenset({"text", "json", "markdown", "github"})
 
 def check_form(form: str, what: str) -> None:
     """Raises BadUsage for a form that does not exist or cannot tell this, before anything is read."""
-    from reconciler.cli.common import check_format
+    from reconciler.cli.said import check_format
     from reconciler.reports.forms import NAMES, load, offered
 
     if form not in NAMES or what not in load(form):
