@@ -40,7 +40,7 @@ SAID: Mapping[Step, Callable[[Event], str]] = {
     Step.READ: lambda e: f"read {_count(e.done, e.kind or 'resource')}",
     Step.VETTING: lambda e: f"asking the servers about {_count(e.total, 'change')}",
     Step.VETTED: lambda e: f"the servers were asked about {_count(e.total, 'change')}",
-    Step.LOCKING: lambda e: f"taking the lock {e.words}".rstrip(),
+    Step.LOCKING: lambda e: f"taking the lock {words.visible(e.words)}".rstrip(),
     Step.LOCKED: lambda _: "has the lock",
     Step.WRITING: lambda e: f"writing {_count(e.total, 'change')}",
     Step.WRITTEN: lambda e: f"sent {_of(e)} changes",
