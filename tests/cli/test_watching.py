@@ -148,17 +148,24 @@ def told(capsys: pytest.CaptureFixture[str], log: Log, *heard: Event) -> list[st
     return capsys.readouterr().err.splitlines()
 
 
-def test_a_log_gets_one_line_for_what_was_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_is_told_of_reading_only_where_it_lasts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.begin()
+    now = [100.0]
+    monkeypatch.setattr("reconciler.cli.watching.time.monotonic", lambda: now[0])
     kinds = ("acl", "topic", "user")
     reading = [Event(Step.READING, "eu", kind) for kind in kinds]
-    read = [
-        Event(Step.READ, "eu", kind, done=n) for kind, n in zip(kinds, (1, 2_000, 0), strict=True)
-    ]
-    console.begin()
-    assert told(capsys, Log(every=False), *reading, *read) == ["eu: read 1 acl, 2,000 topics"]
+    counts = zip(kinds, (1, 2_000, 0), strict=True)
+    read = [Event(Step.READ, "eu", kind, done=count) for kind, count in counts]
+    log = Log(every=False)
+    assert told(capsys, log, *reading, *read) == []
+    told(capsys, log, *reading, *read[:2])
+    now[0] += SELDOM + 1
+    assert told(capsys, log, read[2]) == ["eu: read 1 acl, 2,000 topics"]
 
 
-def test_figures_that_move_are_told_when_they_are_complete_or_take_long(
+def test_figures_that_move_are_told_once_in_a_while_and_a_wait_at_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console.begin()
@@ -171,7 +178,7 @@ def test_figures_that_move_are_told_when_they_are_complete_or_take_long(
     assert told(capsys, log, Event(Step.WRITTEN, "eu", "topic", 1_500, 2_000)) == [
         "eu: sent 1,500 of 2,000 changes"
     ]
-    assert told(capsys, log, Event(Step.WRITTEN, "eu", "topic", 2_000, 2_000)) != []
+    assert told(capsys, log, Event(Step.WRITTEN, "eu", "topic", 2_000, 2_000)) == []
     fence = Event(Step.WAITING, "eu", words="until something is over")
     assert told(capsys, log, fence) == ["eu: waiting until something is over"]
 
