@@ -155,11 +155,13 @@ class Line:
     """One cluster's line: what it says, and since when by a monotonic clock in seconds."""
 
     since: float = field(default_factory=time.monotonic)
+    last: float = 0.0
     step: Step | None = None
     words: str = ""
     reading: Reading = field(default_factory=Reading)
 
     def heard(self, event: Event) -> None:
+        self.last = time.monotonic()
         if event.step is Step.OUTCOME:
             return
         if event.step is not self.step:
@@ -226,8 +228,9 @@ class Board:
             return Text("\n".join(self.shown(*self.console.size)), no_wrap=True, overflow="crop")
 
     def shown(self, width: int, height: int) -> Iterable[str]:
-        """As many lines as there is room for; the rest is counted."""
+        """As many lines as there is room for, of those that were heard of last; the rest is counted."""
         room = max(1, height - 2)
-        lines = [line.shown(name, width - 1) for name, line in sorted(self.lines.items())]
-        more = [f"and {len(lines) - room:,} more clusters"] if len(lines) > room else []
-        return [*lines[:room], *more]
+        recent = sorted(self.lines, key=lambda name: self.lines[name].last)[-room:]
+        left = len(self.lines) - len(recent)
+        more = [f"and {left:,} more clusters"] if left else []
+        return [*(self.lines[name].shown(name, width - 1) for name in sorted(recent)), *more]

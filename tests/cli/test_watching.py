@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -90,12 +91,18 @@ def test_more_clusters_than_lines_are_counted() -> None:
     shown = board(80, 10)
     for number in range(40):
         shown.heard(Event(Step.CONNECTING, f"cluster-{number:02}"))
+    shown.heard(Event(Step.VETTING, "cluster-00", total=3))
     lines = list(shown.shown(80, 10))
     assert (len(lines), lines[-1]) == (9, "and 32 more clusters")
+    # Those that something happens on are those that are shown.
+    assert lines[0] == "cluster-00  asking the servers about 3 changes  0 s"
+    assert lines[1].startswith("cluster-33")
 
 
-def seen_on_a_terminal(width: int, *arguments: str, **more: str) -> tuple[int, str]:
-    """The exit code and every byte that a terminal of this width got."""
+def seen_on_a_terminal(
+    width: int, *arguments: str, stop: bool = False, **more: str
+) -> tuple[int, str]:
+    """The exit code and every byte that a terminal of this width got. With `stop`, Ctrl-C as soon as a line moves."""
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, width))
     process = subprocess.Popen(
@@ -110,6 +117,9 @@ def seen_on_a_terminal(width: int, *arguments: str, **more: str) -> tuple[int, s
     try:
         while part := os.read(ours, 65536):
             shown += part
+            if stop and b"connecting" in shown:
+                stop = False
+                process.send_signal(signal.SIGINT)
     except OSError:
         pass
     os.close(ours)
@@ -129,6 +139,12 @@ def test_the_live_line_comes_and_goes_and_nothing_of_it_stays(width: int, spec: 
     assert "connecting" not in after
     assert "cannot reach 127.0.0.1:1" in after
     # Hidden while it moves, and there again afterwards.
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") >= 1
+
+
+def test_an_interrupted_run_gives_the_cursor_back(spec: str) -> None:
+    code, shown = seen_on_a_terminal(80, "plan", spec, "--timeout", "3s", stop=True)
+    assert code == 130
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") >= 1
 
 
