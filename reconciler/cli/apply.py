@@ -167,14 +167,18 @@ def refuse(gate: Gate) -> int:
 
 def _write(made: Planned, settings: Options, wish: _Wish) -> int:
     from reconciler.cli.common import tell_failures
+    from reconciler.core.result import unready
     from reconciler.engine.applying import Unready
     from reconciler.engine.applying import apply as make_so
 
     try:
         with signals(settings.stop):
             result = make_so(made.plan, settings, made.connections)
-    except Unready as unready:
-        return tell_failures(dict(unready.failures), wish.form)
+    except Unready as error:
+        code = tell_failures(dict(error.failures))
+        told = {name: failure.message for name, failure in error.failures.items()}
+        _show_unless_read(unready(made.plan, told, code), wish.form)
+        return code
     _show(result, wish.form)
     if wish.out:
         _keep(result, wish.out)

@@ -68,9 +68,13 @@ def interactive(stream: TextIO) -> bool:
 
 def width(stream: TextIO) -> int | None:
     """Columns of a terminal that a person looks at; None where lines may be as long as they are."""
-    import shutil
-
-    return shutil.get_terminal_size().columns if interactive(stream) else None
+    if not interactive(stream):
+        return None
+    try:
+        # Of this very stream: the other one may go elsewhere. A terminal that does not say has none.
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def clear_progress() -> None:
@@ -128,7 +132,9 @@ def tell(text: str, level: str = "info", **more: object) -> None:
         line = json_text({"at": now(), "level": level, "message": text.rstrip("\n"), **more})
         sys.stderr.write(line + "\n")
     else:
-        sys.stderr.write(redact(text).rstrip("\n") + "\n")
+        from reconciler.reports.fit import fit
+
+        sys.stderr.write(fit(redact(text).rstrip("\n"), width(sys.stderr)) + "\n")
     sys.stderr.flush()
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
-# A log gets a line of figures that keep moving once in so many seconds.
+# A log gets a line of what goes on once in so many seconds: what is quick needs none.
 SELDOM = 5.0
+MILESTONES = (Step.NOTE, Step.VETTED, Step.WRITTEN, Step.READ_BACK, Step.WAITING)
 # A quick run shows no more than it has to: this many times a second.
 FRAMES = 8
 
@@ -77,7 +78,7 @@ class Events:
 
 
 class Log:
-    """One line an event; without `every` only what lasted: figures that move are told when they are complete."""
+    """One line an event; without `every` only what lasts, and what is waited for."""
 
     def __init__(self, *, every: bool) -> None:
         self.every = every
@@ -97,21 +98,19 @@ class Log:
         """Nothing to take away: lines stay."""
 
     def _worth(self, event: Event) -> str:
+        words = self._words(event)
+        told_at_once = event.step in (Step.NOTE, Step.WAITING, Step.LOCKING) and event.total is None
+        return words if told_at_once or self._lasted(event) else ""
+
+    def _words(self, event: Event) -> str:
         if event.step in (Step.READING, Step.READ):
             return self.reading.setdefault(event.cluster, Reading()).over(event)
-        told = {
-            Step.NOTE: True,
-            Step.VETTED: bool(event.total),
-            Step.LOCKING: bool(event.words),
-            Step.WRITTEN: self._moved(event),
-            Step.WAITING: self._moved(event),
-            Step.READ_BACK: True,
-        }
-        return said(event) if told.get(event.step) else ""
+        if event.step is Step.LOCKING:
+            return said(event) if event.words else ""
+        return said(event) if event.step in MILESTONES else ""
 
-    def _moved(self, event: Event) -> bool:
-        if event.total is None or event.done == event.total:
-            return True
+    def _lasted(self, event: Event) -> bool:
+        """Whether nothing was said of the cluster for a while."""
         return time.monotonic() - self.last.setdefault(event.cluster, time.monotonic()) > SELDOM
 
 
@@ -156,11 +155,13 @@ class Line:
     """One cluster's line: what it says, and since when by a monotonic clock in seconds."""
 
     since: float = field(default_factory=time.monotonic)
+    last: float = 0.0
     step: Step | None = None
     words: str = ""
     reading: Reading = field(default_factory=Reading)
 
     def heard(self, event: Event) -> None:
+        self.last = time.monotonic()
         if event.step is Step.OUTCOME:
             return
         if event.step is not self.step:
@@ -227,8 +228,9 @@ class Board:
             return Text("\n".join(self.shown(*self.console.size)), no_wrap=True, overflow="crop")
 
     def shown(self, width: int, height: int) -> Iterable[str]:
-        """As many lines as there is room for; the rest is counted."""
+        """As many lines as there is room for, of those that were heard of last; the rest is counted."""
         room = max(1, height - 2)
-        lines = [line.shown(name, width - 1) for name, line in sorted(self.lines.items())]
-        more = [f"and {len(lines) - room:,} more clusters"] if len(lines) > room else []
-        return [*lines[:room], *more]
+        recent = sorted(self.lines, key=lambda name: self.lines[name].last)[-room:]
+        left = len(self.lines) - len(recent)
+        more = [f"and {left:,} more clusters"] if left else []
+        return [*(self.lines[name].shown(name, width - 1) for name in sorted(recent)), *more]

@@ -24,7 +24,8 @@ class Result:
     """Outcomes in the plan's order. `written`: something was, or may have been, written by this run.
 
     `failures` are clusters that could not be finished, with the words that say why. `blocked` are risks that stood in
-    the way, so that nothing was tried.
+    the way, so that nothing was tried. `unbegun` is the exit code of an apply of which nothing was tried, because a risk
+    stands in the way or a cluster was not ready.
     """
 
     plan: Plan
@@ -33,6 +34,7 @@ class Result:
     interrupted: bool = False
     failures: tuple[tuple[str, str], ...] = ()
     blocked: tuple[Gated, ...] = ()
+    unbegun: int = 0
 
     @property
     def refused(self) -> bool:
@@ -47,9 +49,9 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 all as planned, 6 in part, 1 nothing of it, 3 refused, 130 stopped by a signal before the first write."""
-        if self.refused:
-            return REFUSED
+        """0 all as planned, 6 in part, 1 nothing of it, 130 stopped by a signal before the first write."""
+        if self.unbegun:
+            return self.unbegun
         if self.complete:
             return 0
         if self.written:
@@ -103,7 +105,15 @@ def refused(plan: Plan, blocked: Iterable[Gated]) -> Result:
     others = "not tried: a risk of another change, or of the whole plan, stands in the way"
     told = {key: "not tried: " + "; ".join(words) for key, words in own.items()}
     outcomes = (Outcome(c.key, Status.SKIPPED, told.get(c.key, others)) for c in plan.changes)
-    return Result(plan, tuple(outcomes), written=False, blocked=blocked)
+    return Result(plan, tuple(outcomes), written=False, blocked=tuple(blocked), unbegun=REFUSED)
+
+
+def unready(plan: Plan, failures: Mapping[str, str], code: int) -> Result:
+    """An apply that was not begun anywhere, because of what these clusters said."""
+    words = "not tried: nothing is written anywhere unless every cluster is ready"
+    outcomes = (Outcome(change.key, Status.SKIPPED, words) for change in plan.changes)
+    told = tuple(sorted(failures.items()))
+    return Result(plan, tuple(outcomes), written=False, failures=told, unbegun=code)
 
 
 def fold(codes: Iterable[int]) -> int:

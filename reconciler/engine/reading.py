@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reconciler.core.desired import with_unseen
-from reconciler.core.events import Event, Say, Step
+from reconciler.core.events import Event, Say, Step, silent
 from reconciler.core.model import (
     Action,
     Body,
@@ -75,6 +75,7 @@ class Look:
     kinds: Mapping[str, Kind]
     drivers: Mapping[str, Driver]
     unseen: Mapping[Key, Body] = field(default_factory=dict)
+    say: Say = silent
 
 
 def read_back(
@@ -83,10 +84,10 @@ def read_back(
     """Nothing is done because a server said so: it is done when it can be read."""
     if not sent:
         return list(outcomes)
-    look = replace(look, unseen=dict(_believed(sent, outcomes)))
+    look = replace(look, unseen=dict(_believed(sent, outcomes)), say=say)
     refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
     awaited = [change for change in sent if change.key not in refused]
-    seen = _wait(awaited, look, say) if awaited else _Seen()
+    seen = _wait(awaited, look) if awaited else _Seen()
     # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
     again = _seen(look, [change for change in sent if change.key in refused])
     return [_verdict(o, again if o.key in refused else seen) for o in outcomes]
@@ -109,7 +110,7 @@ class _Seen:
     blind: str = ""
 
 
-def _wait(changes: Sequence[Change], look: Look, say: Say) -> _Seen:
+def _wait(changes: Sequence[Change], look: Look) -> _Seen:
     """Looks until all is as planned: twice in a row where several brokers may answer, within 30 s + 10 ms a change."""
     end = time.monotonic() + 30 + 0.01 * len(changes)
     needed = 1 if look.session.facts.get("brokers") == 1 else 2
@@ -119,9 +120,9 @@ def _wait(changes: Sequence[Change], look: Look, say: Say) -> _Seen:
         in_a_row = in_a_row + 1 if len(seen.as_planned) == len(changes) else 0
         counts = len(seen.as_planned), len(changes)
         if in_a_row >= needed or time.monotonic() > end:
-            say(Event(Step.READ_BACK, look.session.cluster, "", *counts))
+            look.say(Event(Step.READ_BACK, look.session.cluster, "", *counts))
             return seen
-        say(Event(Step.WAITING, look.session.cluster, "", *counts, UNSEEN))
+        look.say(Event(Step.WAITING, look.session.cluster, "", *counts, UNSEEN))
         time.sleep(pause)
         pause = min(pause * 1.6, 1.0)
 

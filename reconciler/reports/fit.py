@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from reconciler.reports.words import columns
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_WORD = re.compile(r" *[^ ]+| +$")
+# A command between backticks is copied, so it is one word.
+_WORD = re.compile(r" *(?:`[^`]*`|[^ ])+| +$")
 RESET = "\x1b[0m"
 HANG = 4
 # What a person copies: a line break of ours inside it would be copied too, one of the terminal's is not.

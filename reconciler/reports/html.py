@@ -248,12 +248,13 @@ def _three(field: Any) -> tuple[Any, Any, Any]:
 
 
 def _outcome(outcome: Outcome) -> Data:
-    return {"a": str(outcome.status), "u": words.visible(outcome.words)}
+    sign = {Status.DONE: "\u2713", Status.SKIPPED: "\u2013"}.get(outcome.status, "!")
+    return {"a": str(outcome.status), "s": sign, "u": words.visible(outcome.words)}
 
 
 def _estate(about: About, states: Mapping[Key, str], unmanaged: Iterable[str]) -> Data:
     """The estate as it is, who may access what in it, and what codes mean."""
-    live = list(about.live)
+    live = sorted(about.live, key=lambda one: one.key)
     bindings = {one.key: states.get(one.key, "") for one in live if one.key.kind == "acl"}
     bindings |= {key: state for key, state in states.items() if key.kind == "acl"}
     lines = access.lines(access.rules(bindings.items()))

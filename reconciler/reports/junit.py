@@ -13,7 +13,7 @@ from xml.etree import ElementTree as Xml
 from reconciler.core.drift import CODE_OF, Drift, Finding, What
 from reconciler.core.model import Change, Key, Outcome, Status
 from reconciler.core.plan import Plan
-from reconciler.core.result import Result
+from reconciler.core.result import REFUSED, Result
 from reconciler.core.validation import INVALID, Validation
 from reconciler.reports import words
 from reconciler.reports.forms import DRIFT, PLAN, RESULT, VALIDATION, About, Tell
@@ -95,7 +95,7 @@ def result(found: Result, about: About) -> str:
     by_cluster: dict[str, list[Case]] = {cluster.name: [] for cluster in found.plan.clusters}
     actions = {change.key: change.action for change in found.plan.changes}
     for outcome in found.outcomes:
-        case = _outcome(outcome, str(actions[outcome.key]), refused=found.refused)
+        case = _outcome(outcome, str(actions[outcome.key]), refused=found.unbegun == REFUSED)
         by_cluster[outcome.key.cluster].append(case)
     for name, why in found.failures:
         by_cluster.setdefault(name, []).append(Case(name, "cluster", ERROR, "failed", why))

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -91,12 +92,18 @@ def test_more_clusters_than_lines_are_counted() -> None:
     shown = board(80, 10)
     for number in range(40):
         shown.heard(Event(Step.CONNECTING, f"cluster-{number:02}"))
+    shown.heard(Event(Step.VETTING, "cluster-00", total=3))
     lines = list(shown.shown(80, 10))
     assert (len(lines), lines[-1]) == (9, "and 32 more clusters")
+    # Those that something happens on are those that are shown.
+    assert lines[0] == "cluster-00  asking the servers about 3 changes  0 s"
+    assert lines[1].startswith("cluster-33")
 
 
-def seen_on_a_terminal(width: int, *arguments: str, **more: str) -> tuple[int, str]:
-    """The exit code and every byte that a terminal of this width got."""
+def seen_on_a_terminal(
+    width: int, *arguments: str, stop: bool = False, **more: str
+) -> tuple[int, str]:
+    """The exit code and every byte that a terminal of this width got. With `stop`, Ctrl-C as soon as a line moves."""
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, width))
     process = subprocess.Popen(
@@ -111,6 +118,9 @@ def seen_on_a_terminal(width: int, *arguments: str, **more: str) -> tuple[int, s
     try:
         while part := os.read(ours, 65536):
             shown += part
+            if stop and b"connecting" in shown:
+                stop = False
+                process.send_signal(signal.SIGINT)
     except OSError:
         pass
     os.close(ours)
@@ -133,6 +143,12 @@ def test_the_live_line_comes_and_goes_and_nothing_of_it_stays(width: int, spec: 
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") >= 1
 
 
+def test_an_interrupted_run_gives_the_cursor_back(spec: str) -> None:
+    code, shown = seen_on_a_terminal(80, "plan", spec, "--timeout", "3s", stop=True)
+    assert code == 130
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") >= 1
+
+
 @pytest.mark.parametrize("off", [{"CI": "true"}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_nothing_moves_where_that_is_not_wanted(off: dict[str, str], spec: str) -> None:
     _, shown = seen_on_a_terminal(80, "plan", spec, "--timeout", "1s", **off)
@@ -149,17 +165,24 @@ def told(capsys: pytest.CaptureFixture[str], log: Log, *heard: Event) -> list[st
     return capsys.readouterr().err.splitlines()
 
 
-def test_a_log_gets_one_line_for_what_was_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_is_told_of_reading_only_where_it_lasts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.begin()
+    now = [100.0]
+    monkeypatch.setattr("reconciler.cli.watching.time.monotonic", lambda: now[0])
     kinds = ("acl", "topic", "user")
     reading = [Event(Step.READING, "eu", kind) for kind in kinds]
-    read = [
-        Event(Step.READ, "eu", kind, done=n) for kind, n in zip(kinds, (1, 2_000, 0), strict=True)
-    ]
-    console.begin()
-    assert told(capsys, Log(every=False), *reading, *read) == ["eu: read 1 acl, 2,000 topics"]
+    counts = zip(kinds, (1, 2_000, 0), strict=True)
+    read = [Event(Step.READ, "eu", kind, done=count) for kind, count in counts]
+    log = Log(every=False)
+    assert told(capsys, log, *reading, *read) == []
+    told(capsys, log, *reading, *read[:2])
+    now[0] += SELDOM + 1
+    assert told(capsys, log, read[2]) == ["eu: read 1 acl, 2,000 topics"]
 
 
-def test_figures_that_move_are_told_when_they_are_complete_or_take_long(
+def test_figures_that_move_are_told_once_in_a_while_and_a_wait_at_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console.begin()
@@ -172,7 +195,7 @@ def test_figures_that_move_are_told_when_they_are_complete_or_take_long(
     assert told(capsys, log, Event(Step.WRITTEN, "eu", "topic", 1_500, 2_000)) == [
         "eu: sent 1,500 of 2,000 changes"
     ]
-    assert told(capsys, log, Event(Step.WRITTEN, "eu", "topic", 2_000, 2_000)) != []
+    assert told(capsys, log, Event(Step.WRITTEN, "eu", "topic", 2_000, 2_000)) == []
     fence = Event(Step.WAITING, "eu", words="until something is over")
     assert told(capsys, log, fence) == ["eu: waiting until something is over"]
 

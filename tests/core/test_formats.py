@@ -105,6 +105,14 @@ def test_a_refused_apply_has_the_form_of_a_result() -> None:
     ]
 
 
+def test_an_apply_on_clusters_that_were_not_ready_has_it_too() -> None:
+    change = Change(Key("eu", "topic", "a"), None, {})
+    plan = Plan((), ((change,),), "2026-11-23T10:00:00Z", "2026-11-24T10:00:00Z", "0.1.0")
+    found = results.unready(plan, {"eu": "cannot reach it"}, 5)
+    form("result").validate(results.to_json(found))
+    assert (found.exit_code, found.complete) == (5, False)
+
+
 def test_a_member_that_the_schema_does_not_know_is_an_error() -> None:
     plan = Plan((), (), "2026-11-23T10:00:00Z", "2026-11-24T10:00:00Z", "0.1.0")
     body = planned.to_json(plan)

@@ -4,7 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const CHUNK = 100;
   const LEVELS = ["impossible", "limit", "danger", "notice"];
-  const SIGNS = { "+": "good-ink", "-": "bad-ink", "!": "bad-ink", "~": "warn-ink", ">": "" };
+  const SIGNS = { "+": "good-ink", "\u2713": "good-ink", "-": "bad-ink", "!": "bad-ink", "~": "warn-ink", "\u2013": "warn-ink" };
   const NONE = "\u2014";
 
   const el = (tag, attributes, ...children) => {
@@ -93,7 +93,8 @@
     const bad = data.failures.length > 0 || /cannot be done|not as/.test(data.verdict);
     const calm = { plan: data.items.length ? "Nothing stands in the way" : "Nothing to do: the clusters are as the spec says", drift: "No drift: everything is as it was applied", result: "Everything reads back as planned" };
     const verdict = el("div", { class: `verdict ${bad ? "bad" : data.verdict ? "warn" : "good"}` }, el("p", {}, data.verdict || calm[data.what]));
-    for (const [cluster, why] of data.failures) verdict.append(el("p", {}, `cluster ${cluster} could not be looked at: ${why}`));
+    const not = data.what === "result" ? "could not be finished" : "could not be looked at";
+    for (const [cluster, why] of data.failures) verdict.append(el("p", {}, `cluster ${cluster} ${not}: ${why}`));
     document.getElementById("head").append(
       el("p", { class: "brand" }, "kstate"),
       el("h1", {}, data.title),
@@ -130,7 +131,7 @@
         el("button", { class: "linklike", type: "button", onclick: only }, many(rows, lists.changes.unit), el("span", { class: "unseen" }, ` with ${code}`))));
     }
     const made = [];
-    if (lines.length) made.push(el("section", { class: "panel" }, el("h2", {}, data.what === "drift" ? "What was found" : "What to know before it is applied"), el("ul", {}, lines)));
+    if (lines.length) made.push(el("section", { class: "panel" }, el("h2", {}, { plan: "What to know before it is applied", drift: "What was found", result: "What was known of it" }[data.what]), el("ul", {}, lines)));
     if (data.notices.length) {
       const list = el("ul", {}, data.notices.map((line) => el("li", { class: "quiet" }, line)));
       made.push(el("details", { class: "panel", open: data.notices.length <= 3 }, el("summary", {}, many(data.notices.length, "note")), list));
@@ -180,7 +181,7 @@
   const fill = (row, body) => {
     const drift = data.what === "drift";
     body.append(...[
-      row.u ? el("div", { class: "found impossible" }, row.u) : null,
+      row.u ? el("div", { class: `found ${{ done: "", skipped: "danger" }[row.a] ?? "impossible"}` }, row.u) : null,
       ...(drift ? [] : (row.r || []).map(risk)),
       settings(row),
       row.d && row.d.length ? sides(row.d) : null,
@@ -206,7 +207,7 @@
       el("span", { class: `sign ${SIGNS[row.s] || ""}`, "aria-hidden": "true" }, row.s || "\u00b7"),
       el("span", { class: "name" }, el("span", { class: "kind" }, `${row.a} ${row.k}`), el("code", {}, row.n)),
       el("span", { class: "aside" },
-        data.what === "drift" ? [] : names((row.r || []).filter(blocking).map((found) => found.code)).map((code) => badge(row.r.find((found) => found.code === code))),
+        data.what !== "plan" ? [] : names((row.r || []).filter(blocking).map((found) => found.code)).map((code) => badge(row.r.find((found) => found.code === code))),
         row.o ? el("span", {}, row.o) : null,
         places(row) ? el("code", { class: "place" }, places(row)) : null)),
     (body) => fill(row, body));
@@ -313,7 +314,7 @@
   const bar = () => {
     const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.name : "";
     const shown = Object.keys(FILTERS).filter((name) => FILTERS[name].on.includes(state.tab) && (state[name] || options(name).length > 1));
-    const tabs = Object.entries(lists).map(([name, list]) =>
+    const tabs = Object.entries(lists).filter(([name, list]) => name === "changes" || list.rows.length || data.what !== "result").map(([name, list]) =>
       el("button", { class: "tab", type: "button", "data-name": `tab-${name}`, "aria-current": state.tab === name ? "true" : "false", onclick: () => go({ tab: name }) }, list.label, el("small", {}, count(list.rows.length))));
     const clear = () => go({ q: "", topic: "", ...Object.fromEntries(Object.keys(FILTERS).map((name) => [name, ""])) });
     document.getElementById("bar").replaceChildren(
