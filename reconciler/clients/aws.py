@@ -14,7 +14,7 @@ from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
 from reconciler.secrets.references import redact
 
 SESSION_NAME = "kstate"
-ATTEMPTS = 6
+ATTEMPTS = 5
 READS = ("describe_", "list_", "get_", "batch_get_")
 # AWS, "Common errors": the request was not even looked at, because of who sent it.
 NOBODY = frozenset(

@@ -24,8 +24,8 @@ class Result:
     """Outcomes in the plan's order. `written`: something was, or may have been, written by this run.
 
     `failures` are clusters that could not be finished, with the words that say why. `blocked` are risks that stood in
-    the way, so that nothing was tried. `unbegun` is the exit code of an apply of which nothing was tried, because a risk
-    stands in the way or a cluster was not ready.
+    the way. `unbegun` is the exit code of an apply of which nothing was tried, because a risk stands in the way or a
+    cluster was not ready.
     """
 
     plan: Plan

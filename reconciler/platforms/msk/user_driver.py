@@ -72,7 +72,7 @@ class UserDriver:
             wanted = scope.wanted.get(name, {}).get("password")
             told, why = _told(session, name, secret, wanted, values.get(secret.name))
             settings = _settings(secret, told, associated=secret.arn in associated)
-            facts: Body = {"secret": secret.arn, MADE_BY: secret.tags.get(MADE_BY, "")}
+            facts: Body = {"secret": secret.arn} if scope.facts else {}
             yield Resource(name, settings, facts, why)
         if scope.others or scope.names is None:
             others = known.keys() - (set(names) if scope.names is not None else there.keys())
@@ -209,6 +209,8 @@ def _settings(secret: Secret, password: str | None, *, associated: bool) -> Body
     }
     if password is not None:
         settings["password"] = password
+    if MADE_BY in secret.tags:
+        settings[MADE_BY] = secret.tags[MADE_BY]
     if ROTATION in secret.tags:
         settings["rotation"] = decoded(secret.tags[ROTATION])
     return settings

@@ -98,7 +98,7 @@ def made_by_rule(change: Change, world: World) -> Iterator[Risk]:
     if (
         change.before is not None
         and live is not None
-        and live.facts.get(MADE_BY) != change.key.name
+        and live.settings.get(MADE_BY) != change.key.name
     ):
         words = (
             f"a secret of that name is there, and kstate did not make it: it has no tag `{MADE_BY}`"

@@ -162,6 +162,9 @@ def test_every_kind_comes_changes_and_goes(
         "user",
     }
     assert len(cluster.associated) == 1
+    drift = estate.run("drift", str(estate.folder))
+    assert drift.code == 0, drift.out + drift.err
+    _forgotten(estate, everything(whole, estate.folder, later=False))
     changed = _applied(estate, everything(whole, estate.folder, later=True))
     assert {key.split("/")[1] for key in changed} == {key.split("/")[1] for key in keys}
     _applied(estate, everything(whole, estate.folder, later=True, ensure="absent"))
@@ -170,6 +173,17 @@ def test_every_kind_comes_changes_and_goes(
     assert not list((estate.folder / "iam").rglob("*.json"))
     told = "".join(call.data.decode() for call in aws.doors["kafka"].calls)
     assert "every-canary" not in told
+
+
+def _forgotten(estate: Spec, documents: Documents) -> None:
+    """A setting that leaves a document of the API's cluster: nobody could see it unset."""
+    [far] = [d for d in documents if d["kind"] == "Topic" and d["metadata"]["name"] == "far"]
+    others = [one for one in documents if one is not far]
+    bare = {name: value for name, value in far["spec"].items() if name != "config"}
+    estate.write(*others, {**far, "spec": bare})
+    told = estate.plan_json()
+    assert (told.code, told.codes) == (3, {"KS101", "KS193", "KS993"})
+    assert "nobody can see whether `retention.ms` is unset: declare a value" in told.out
 
 
 def _applied(estate: Spec, documents: Documents) -> set[str]:

@@ -87,7 +87,7 @@ def test_what_never_comes_to_rest_is_told_as_it_is(
     assert "asked for; after 0.5 s it is CREATING, and does not read as asked" in done.out
 
 
-def _no_wait(changes: object, look: object) -> object:
+def _no_wait(changes: object, look: object, _say: object) -> object:
     from reconciler.engine import reading
 
     return reading._seen(look, changes)  # type: ignore[arg-type]
@@ -124,14 +124,6 @@ def test_fewer_partitions_and_shorter_retention_are_told(api: Estate) -> None:
     assert api.spec.plan_json().codes >= {"KS911", "KS912", "KS206"}
 
 
-def test_a_missing_setting_is_asked_for(api: Estate) -> None:
-    """Of a topic that an estate made; nobody could see it unset."""
-    api.write(topic("orders", **ORDERS))
-    api.applied()
-    api.write(topic("orders", partitions=3, replication=3))
-    api.settled()
-
-
 # --- bad days
 
 
@@ -158,6 +150,31 @@ def test_a_storm_of_refusals_for_being_too_fast_is_sat_out(api: Estate) -> None:
     api.aws.doors["kafka"].faults += [Fault("POST .*/topics", busy, times=3), Fault("GET", busy, 2)]
     api.write(topic("a", **ORDERS), topic("b", **ORDERS))
     api.applied()
+    api.settled()
+
+
+def test_a_storm_that_does_not_end_is_told_of_whom_it_hit(
+    api: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.clients.aws.ATTEMPTS", 2)
+    busy = Reply(
+        429, {"message": "Rate exceeded"}, {"x-amzn-ErrorType": "TooManyRequestsException"}
+    )
+    api.msk.put("b", Topic(3, 3, {"retention.ms": "1"}))
+    api.aws.doors["kafka"].faults.append(Fault("PUT .*/topics/b", busy, times=99))
+    api.write(topic("a", **ORDERS), topic("b", **ORDERS))
+    done = api.spec.apply()
+    assert done.code == 6
+    assert "topic b: cluster live: UpdateTopic: TooManyRequestsException: Rate exceeded" in done.out
+    assert api.msk.topic("a") is not None
+
+
+def test_slow_answers_are_waited_for_and_what_came_of_them_is_read(api: Estate) -> None:
+    """The first request is carried out after its sender has given up, so the second finds the topic there."""
+    api.aws.doors["kafka"].faults.append(Fault("POST .*/topics", delay=1.5))
+    api.write(topic("orders", **ORDERS))
+    done = api.spec.apply("--timeout", "1s")
+    assert done.code == 0, done.out + done.err
     api.settled()
 
 
