@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,10 +49,22 @@ def _mechanism(properties: Mapping[str, str]) -> str:
     return properties.get("sasl.mechanism", properties.get("sasl.mechanisms", "GSSAPI")).upper()
 
 
+_importing = threading.Lock()
+
+
+def imported() -> None:
+    """kafka-python, imported by one thread at a time: its modules need each other in a ring, where two threads that
+    begin at different places wait for one another and Python gives up."""
+    with _importing:
+        import kafka.admin
+        import kafka.protocol.admin  # noqa: F401
+
+
 class Lean:
     """One connection pool of kafka-python. `send` returns the decoded reply, errors still inside."""
 
     def __init__(self, bootstrap: str, properties: Mapping[str, str], timeout: float) -> None:
+        imported()
         from kafka.admin import KafkaAdminClient
         from kafka.errors import KafkaError
 

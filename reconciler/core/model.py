@@ -322,8 +322,20 @@ class Condition(NamedTuple):
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Where live resources were read, for the documents that are to mean them.
+
+    `addresses` are the brokers of every cluster that the spec knows and that could be resolved, as one text.
+    """
+
+    cluster: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+NOWHERE = Around()
 # The reverse of `Kind.resources`: live resources in, bodies of documents (`name`, `spec`) that mean them out.
-Documents: TypeAlias = "Callable[[Sequence[Resource]], Iterable[Mapping[str, Json]]]"
+Documents: TypeAlias = "Callable[[Sequence[Resource], Around], Iterable[Mapping[str, Json]]]"
 Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]]
 
 
@@ -337,12 +349,16 @@ class Kind:
     deletions come last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names
     of the same kind that have to be there before settings can be, and go after them. `steps` are the writes of a
     change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
-    `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
+    `facts`: its resources carry facts that are preconditions. `free_name`: what a document is called is for people
+    only; its spec names what it means. `owns` is the list of prefixes in a Cluster's `owns`
     that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
     on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that
     no server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved
-    before anything is written. `documents` is the reverse of `resources`, for an import. `placed` fills in what a
-    document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
+    before anything is written. `documents` is the reverse of `resources`, for an import; a body may have `texts` beside
+    its `spec`: what a member of the spec names as a file, with the suffix it is to have. `unsaid` is why
+    there is no document for a live resource. `recalled` is a resource of a
+    snapshot, read there with facts, as a read of this scope would have it. `placed` fills in what a document takes
+    from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
     look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
     `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
     that no server tells are those in use.
@@ -364,12 +380,15 @@ class Kind:
     facts: bool = False
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
-    documents: Documents = silent.of_one
+    documents: Documents = silent.of_two
+    unsaid: Callable[[Resource], str] = silent.no_words
+    recalled: Callable[[Resource, Scope], Resource] = silent.recorded
     placed: Callable[[Document, Place], Document] = silent.anywhere
     nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = silent.of_two
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    free_name: bool = False
     owns: str = ""
     owned_as: Callable[[str], str] = silent.same
     rights: Mapping[str, str] = field(default_factory=dict)

@@ -12,7 +12,9 @@ from reconciler.clients.kafka import Kafka
 from reconciler.clients.lean import LostAnswer
 from reconciler.clients.usage import active_groups
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -64,6 +66,18 @@ STREAMS_OWN: Rights = {
     "groups": ("Read",),
     "transactionalIds": ("Write",),
 }
+# What an import may call by the name of a role, the most telling first. `connect` is left out: what it grants is what
+# any application has that makes its own topics.
+WORDS = acl_folding.Vocabulary(
+    ROLES,
+    STREAMS_OWN,
+    {
+        "admin": frozenset({"topics", "cluster"}),
+        "read-only": frozenset({"topics", "cluster"}),
+        "producer": frozenset({"topics", "transactionalIds"}),
+        "consumer": frozenset({"topics", "groups"}),
+    },
+)
 RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transactional_id"}
 
 
@@ -190,7 +204,7 @@ class AclDriver:
         """One bulk read whatever the scope: Kafka has no cheaper question about many bindings."""
         kafka = cast("Kafka", session.client(self.wire))
         wanted = scope.names
-        rare = any(decode(name).resource in acls.RARE for name in wanted or ())
+        rare = kafka.has_lean if wanted is None else any(_rare(name) for name in wanted)
         for binding in acls.read(kafka, rare=rare):
             name = encode(binding)
             if wanted is None or scope.others or name in wanted:
@@ -220,6 +234,10 @@ class AclDriver:
             answers = call(kafka, list(chosen)) if chosen else {}
             for binding, key in chosen.items():
                 yield _outcome(key, answers[binding])
+
+
+def _rare(name: str) -> bool:
+    return decode(name).resource in acls.RARE
 
 
 def _strange(change: Change) -> Iterator[Risk]:
@@ -273,10 +291,11 @@ CODES = (
 )
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """Bindings of kinds that kstate does not know are left out: no document could ask for them."""
     found = (decode(resource.name) for resource in live)
-    return acl_folding.documents(b for b in found if acls.UNKNOWN not in b[1:6])
+    known = (binding for binding in found if acls.UNKNOWN not in binding[1:6])
+    return acl_folding.documents(known, WORDS)
 
 
 KIND = Kind(
@@ -287,6 +306,7 @@ KIND = Kind(
     drivers=(AclDriver(),),
     after=("user", "topic"),
     tier=tier,
+    free_name=True,
     owns="principals",
     owned_as=lambda name: decode(name).principal,
     rights={"Describe": "to see ACLs", "Alter": "to grant and revoke them"},

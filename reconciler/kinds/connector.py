@@ -8,7 +8,9 @@ from typing import cast
 from reconciler.clients.connect_config import canonical, problems, readable
 from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -24,6 +26,8 @@ from reconciler.core.model import (
 from reconciler.core.risk import each
 from reconciler.kinds.connector_driver import ConnectorDriver
 
+FIRST = ("connector.class", "tasks.max", "topics", "topics.regex")
+
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     """One connector, named `CONNECT/NAME`; its whole configuration as text."""
@@ -35,14 +39,16 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     )
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
-    """One document each; what is secret becomes a reference."""
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
+    """One document each; what is secret becomes a reference, and what a reader looks for first stands first."""
     for resource in live:
         worker, name = parts(resource.name)
         config = readable(cast("Body", resource.settings["config"]), f"{worker}_{name}")
-        spec: dict[str, Json] = {"connect": worker, "config": config}
-        state = resource.settings["state"]
-        spec["state"] = state if state in ("paused", "stopped") else "running"
+        first = [key for key in FIRST if key in config]
+        spec: dict[str, Json] = {"connect": worker}
+        if (state := resource.settings["state"]) in ("paused", "stopped"):
+            spec["state"] = state
+        spec["config"] = {key: config[key] for key in (*first, *sorted(config.keys() - {*first}))}
         yield {"name": name, "spec": spec}
 
 

@@ -12,6 +12,7 @@ from reconciler.core.units import duration_ms
 from reconciler.kinds.mirror_driver import MirrorDriver
 from reconciler.kinds.mirror_flow import carried, connectors, pattern_problems, placed
 from reconciler.kinds.mirror_health import health
+from reconciler.kinds.mirror_import import documents, unsaid
 from reconciler.kinds.mirror_loops import loops
 from reconciler.kinds.mirror_risks import CODES, RULES
 
@@ -113,6 +114,8 @@ KIND = Kind(
     among=among,
     placed=placed,
     drivers=(MirrorDriver(),),
+    documents=documents,
+    unsaid=unsaid,
     after=("acl", "connector", "quota", "schema", "topic", "user"),
     whole=True,
     secrets=frozenset({"connectors"}),

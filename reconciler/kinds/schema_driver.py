@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from reconciler.clients import schemas
@@ -43,7 +43,8 @@ class SchemaDriver:
         there = schemas.subjects(registry)
         asked = [name for name in there if scope.names is None or name in scope.names]
         seen = _Seen(registry)
-        yield from side_by_side(asked, lambda name: _resource(seen, name, scope)) if asked else ()
+        look = _recorded if scope.facts else _resource
+        yield from side_by_side(asked, lambda name: look(seen, name, scope)) if asked else ()
         if scope.others and scope.names is not None:
             yield from (Resource(name, {}) for name in there if name not in scope.names)
 
@@ -98,6 +99,29 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
 
 
 NEWEST = ("type", "schema", "references")
+
+
+def _recorded(seen: _Seen, name: str, scope: Scope) -> Resource:
+    """A subject by itself, with the facts by which it can be compared later, when no registry can be asked."""
+    latest = schemas.version(seen.registry, name)
+    if latest is None:
+        return Resource(name, {})
+    plain = replace(scope, names=None, facts=False, wanted={})
+    facts: dict[str, Json] = {"text": latest.text}
+    facts |= {m: schemas.in_force(seen.registry, m, name) for m in ("compatibility", "mode")}
+    facts["references"] = {r.name: _meaning(seen, r) for r in latest.references}
+    wanted = scope.wanted.get(name, {})
+    if wanted and _resource(seen, name, replace(scope, facts=False)).unproven:
+        facts["taken_for"] = {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
+    return replace(_resource(seen, name, plain), facts=facts)
+
+
+def _meaning(seen: _Seen, found: Reference) -> Body:
+    """Whether the version that is referred to is the newest, and what it means."""
+    newest = seen.version(found.subject, schemas.LATEST)
+    there = seen.version(found.subject, found.version)
+    means = fingerprint(there.kind, live_shape(there.kind, there.text)) if there else ""
+    return {"newest": newest is not None and newest.version == found.version, "means": means}
 
 
 def _newest(seen: _Seen, latest: Version, wanted: Body) -> Iterator[tuple[str, Json]]:

@@ -11,7 +11,9 @@ from reconciler.clients import topics
 from reconciler.clients.evidence import gather
 from reconciler.clients.kafka import LOST, Kafka, code, opinion, reason
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -57,7 +59,7 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     yield Resource(document.name, cast("Body", settings))
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """One document a topic, values as a person writes them."""
     for resource in live:
         spec = {name: resource.settings[name] for name in ("partitions", "replication")}

@@ -10,7 +10,9 @@ from reconciler.clients import users
 from reconciler.clients.kafka import LOST, Kafka, code, login, reason
 from reconciler.clients.users import Credential
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -51,7 +53,7 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     yield Resource(document.name, cast("Body", settings))
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """Users with one credential, their passwords as references to be filled in: Kafka gives none away."""
     for resource in live:
         credentials = _credentials(resource.settings)
@@ -60,6 +62,11 @@ def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
             variable = re.sub(r"\W+", "_", resource.name).upper()
             spec: dict[str, Json] = {"mechanism": mechanism, "iterations": iterations}
             yield {"name": resource.name, "spec": {**spec, "password": f"env:{variable}_PASSWORD"}}
+
+
+def unsaid(resource: Resource) -> str:
+    names = ", ".join(sorted(_credentials(resource.settings)))
+    return f"it has several credentials ({names}), and a User document is for one"
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -212,6 +219,7 @@ KIND = Kind(
     check=check,
     drivers=(UserDriver(),),
     documents=documents,
+    unsaid=unsaid,
     unseen=UNSEEN,
     verify=verify,
     secrets=frozenset({"password"}),

@@ -24,7 +24,7 @@ class Spec:
     """A whole spec that has been found right.
 
     `root` is the folder that relative references start from. `clusters` are sorted by name, `documents` (all that
-    become resources) by file and line. `files` are those read, relative to `root`.
+    become resources) by file and line. `files` are those read, relative to `root`. `profiles` are names.
     """
 
     root: Path
@@ -32,6 +32,7 @@ class Spec:
     clusters: tuple[Document, ...]
     documents: tuple[Document, ...]
     files: tuple[str, ...]
+    profiles: frozenset[str] = frozenset()
 
 
 class _Draft(NamedTuple):
@@ -205,6 +206,7 @@ def _spec(found: walk.Found, documents: list[Document]) -> Spec:
         clusters=tuple(sorted(clusters, key=lambda document: document.name)),
         documents=tuple(sorted(resources, key=lambda document: (document.file, document.line))),
         files=tuple(found.files),
+        profiles=frozenset(d.name for d in documents if d.kind == "Profile"),
     )
 
 
