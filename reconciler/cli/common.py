@@ -25,6 +25,15 @@ ClusterOption = Annotated[
     list[str] | None,
     typer.Option("-c", "--cluster", help="Only this cluster; may be given several times."),
 ]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-l",
+        "--label",
+        metavar="KEY=VALUE",
+        help="Only clusters so labelled; `a=b,c!=d` and several: all of it.",
+    ),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="KIND/GLOB", help="Only these, as in `topic/orders.*`."),
@@ -47,6 +56,7 @@ def read_spec(folder: str, values: str | None) -> Spec:
 def options(
     *,
     clusters: list[str] | None = None,
+    labels: list[str] | None = None,
     only: list[str] | None = None,
     timeout: str = "10s",
     folder: str = ".",
@@ -60,9 +70,12 @@ def options(
 
     for glob in only or ():
         _check_only(glob)
+    for selector in labels or ():
+        check_label(selector, "--label")
     return Options(
         now=datetime.now(UTC),
         clusters=tuple(clusters or ()),
+        labels=tuple(labels or ()),
         only=tuple(only or ()),
         timeout=seconds(timeout),
         commit=commit_of(folder),
@@ -87,6 +100,18 @@ def _check_only(glob: str) -> None:
     if not any(fnmatchcase(known, kind) for known in load()):
         there = ", ".join(load())
         raise BadUsage(f"--only {shell(glob)}: no kind is called {kind}; there is {there}")
+
+
+def check_label(selector: str, option: str) -> None:
+    """Raises BadUsage for a selector that nobody could mean."""
+    from reconciler.core.labels import check
+    from reconciler.errors import BadUsage
+    from reconciler.reports.words import shell
+
+    try:
+        check(selector)
+    except ValueError as error:
+        raise BadUsage(f"{option} {shell(selector)}: {error}, as in `env=prod`") from error
 
 
 def who() -> str:

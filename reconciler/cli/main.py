@@ -20,6 +20,7 @@ VERBS = (
     "apply",
     "drift",
     "import_",
+    "snapshot",
     "show",
     "explain",
     "adopt",

@@ -357,7 +357,8 @@ class Kind:
     before anything is written. `documents` is the reverse of `resources`, for an import; a body may have `texts` beside
     its `spec`: what a member of the spec names as a file, with the suffix it is to have. `unsaid` is why
     there is no document for a live resource. `recalled` is a resource of a
-    snapshot, read there with facts, as a read of this scope would have it. `placed` fills in what a document takes
+    snapshot, read there with facts, as a read of this scope would have it; `foreseen` what can be said of changes from
+    such resources alone, where `Driver.vet` would ask. `placed` fills in what a document takes
     from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
     look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
     `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
@@ -383,6 +384,9 @@ class Kind:
     documents: Documents = silent.of_two
     unsaid: Callable[[Resource], str] = silent.no_words
     recalled: Callable[[Resource, Scope], Resource] = silent.recorded
+    foreseen: Callable[[Sequence[Change], Mapping[str, Resource]], Iterable[tuple[Key, Risk]]] = (
+        silent.of_two
+    )
     placed: Callable[[Document, Place], Document] = silent.anywhere
     nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = silent.of_two
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two

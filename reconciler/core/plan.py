@@ -52,6 +52,7 @@ class Plan:
     `ledger` says where ownership is recorded (`topic`, and `cluster` if it is another one); empty without an Estate.
     `protected` are those of the changed resources whose document protects them.
     `records` are to be brought up to date by an apply without anything being written to a resource.
+    `snapshot` is when the snapshot was taken that it was made from, empty for a plan of live clusters.
     """
 
     clusters: tuple[ClusterPlan, ...]
@@ -72,6 +73,7 @@ class Plan:
     unmanaged: tuple[str, ...] = ()
     risks: tuple[Risk, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    snapshot: str = ""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -181,6 +183,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "protected": [str(key) for key in plan.protected],
         "unmanaged": list(plan.unmanaged),
         "notices": list(plan.notices),
+        # Said only of such a plan: one that was saved before there were any reads as ever.
+        **({"snapshot": {"taken": plan.snapshot}} if plan.snapshot else {}),
     }
     return body | {"seal": sha256(body)}
 
@@ -272,6 +276,7 @@ def from_json(body: Mapping[str, Any]) -> Plan:
         unmanaged=tuple(body["unmanaged"]),
         risks=tuple(_risks(body["risks"])),
         notices=tuple(body["notices"]),
+        snapshot=body["snapshot"]["taken"] if "snapshot" in body else "",
     )
 
 

@@ -94,7 +94,12 @@ def stands_in_the_way(plan: Plan, approvals: Sequence[Approval]) -> Gate:
 
 
 def check_fresh(plan: Plan, options: Options) -> None:
-    """Raises Stale for a plan whose time is over."""
+    """Raises Stale for a plan whose time is over, and for one that no live cluster was looked at for."""
+    if plan.snapshot:
+        raise Stale(
+            f"the plan was made from a snapshot of {plan.snapshot}; it shows, and is not applied",
+            hint="Make one on the live clusters: `kstate plan`, or `kstate apply SPEC --expect DIGEST`.",
+        )
     if stamp(options.now) > plan.expires:
         raise Stale(
             f"the plan expired at {plan.expires}", hint="Make a new one with `kstate plan`."

@@ -48,7 +48,7 @@ def drift(spec: Spec, options: Options) -> Found:
         kstate=__version__,
         estate=spec.estate.name if spec.estate else "",
         commit=options.commit,
-        partial=bool(options.clusters or options.only),
+        partial=bool(options.clusters or options.labels or options.only),
     )
     return Found(report, failures)
 

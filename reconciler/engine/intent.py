@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from reconciler.core import labels
 from reconciler.core.desired import Desired, desired
 from reconciler.core.diff import flat, nest
 from reconciler.core.model import Body, Document, Json, Key, Path, Place, Platform
@@ -76,14 +77,25 @@ def _references(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def chosen(spec: Spec, options: Options) -> list[Document]:
-    """The clusters this run is about. Raises BadUsage for one the spec does not have."""
+    """The clusters this run is about. Raises BadUsage for one the spec does not have, and for labels that none has."""
     known = {document.name: document for document in spec.clusters}
     unknown = [name for name in options.clusters if name not in known]
     if unknown:
         raise BadUsage(
             f"no cluster {', '.join(unknown)} in the spec; it has {', '.join(sorted(known))}"
         )
-    return [known[name] for name in sorted(set(options.clusters) or known)]
+    named = [known[name] for name in sorted(set(options.clusters) or known)]
+    return labelled(named, options.labels)
+
+
+def labelled(documents: Sequence[Document], selectors: Sequence[str]) -> list[Document]:
+    """Those that fit every selector. Raises BadUsage where none does: a run about nothing would look like success."""
+    found = [d for d in documents if all(labels.fits(s, labels.labels(d)) for s in selectors)]
+    if documents and not found:
+        there = ", ".join(labels.known(documents)) or "none"
+        asked = " and ".join(selectors)
+        raise BadUsage(f"no cluster is labelled {asked}; the labels there are: {there}")
+    return found
 
 
 def desired_of(spec: Spec, document: Document) -> Wanted:

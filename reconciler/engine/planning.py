@@ -44,6 +44,7 @@ from reconciler.engine.intent import (
     ledger_of,
     masked,
 )
+from reconciler.engine.offline import age, recorded, told
 from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
@@ -80,14 +81,22 @@ class _Part:
 def plan(spec: Spec, options: Options) -> Planned:
     """Read every cluster, side by side, and say what would have to change. Nothing is written anywhere."""
     check(spec)
-    check_references(spec, options)
-    wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
+    if options.snapshot is None:
+        check_references(spec, options)
+    wanted = {document.name: _wanted(spec, document, options) for document in chosen(spec, options)}
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:
         raise SpecInvalid(sorted(set(conflicts)))
     parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
     return Planned(made, failures, connections(spec))
+
+
+def _wanted(spec: Spec, document: Document, options: Options) -> Wanted:
+    found, platform, want = desired_of(spec, document)
+    if options.snapshot is not None:
+        platform = recorded(platform, options.snapshot)
+    return found, platform, want
 
 
 def _problems(want: Desired) -> Iterator[Problem]:
@@ -136,6 +145,7 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
 def _notices(spec: Spec, found: Survey) -> Iterator[str]:
     if found.keeping.estate and not found.keeping.there:
         yield _first_apply(spec, found.document)
+    yield from told(found.session, masked(found.document))
     yield from unproven(found)
     yield from (f"{key}: {tried.words}" for key, tried in sorted(found.tried.items()))
 
@@ -257,12 +267,12 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         clusters=tuple(part.cluster for part in parts),
         waves=order(changes, kinds_registry.load()),
         created=stamp(options.now),
-        expires=stamp(options.now + LIFETIME),
+        expires=options.snapshot.expires if options.snapshot else stamp(options.now + LIFETIME),
         kstate=__version__,
         estate=estate,
         commit=options.commit,
         root=options.root,
-        partial=bool(options.clusters or options.only),
+        partial=bool(options.clusters or options.labels or options.only),
         only=tuple(sorted(options.only)),
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
@@ -271,5 +281,9 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         ledger=ledger_of(spec),
         protected=tuple(key for part in parts for key in part.protected),
         records=tuple(record for part in parts for record in part.records),
-        risks=tuple(risk for part in parts for risk in part.risks),
+        risks=(
+            *age(options.snapshot, options.now, changes),
+            *(r for part in parts for r in part.risks),
+        ),
+        snapshot=options.snapshot.taken if options.snapshot else "",
     )

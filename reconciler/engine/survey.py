@@ -28,6 +28,7 @@ from reconciler.core.ownership import Keeping
 from reconciler.engine.clusters import Options, Say, asked, driver_of, fields_of, login, state_of
 from reconciler.engine.intent import Wanted, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
+from reconciler.engine.offline import driver_on
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
@@ -200,7 +201,7 @@ def nearby(found: Survey, kind: str) -> Nearby:
 def _everything(session: Session, cluster: str, kind: str) -> dict[str, Resource]:
     """All of a kind on a cluster, without configurations that nobody asked for."""
     at = session if cluster == session.cluster else session.peer(cluster)
-    driver = next(d for d in kinds_registry.load()[kind].drivers)
+    driver = driver_on(at, kinds_registry.load()[kind])
     return {r.name: r for r in driver.read(at, Scope(names=None, fields=frozenset()))}
 
 

@@ -10,7 +10,7 @@ from reconciler.clients import acls
 from reconciler.clients.acls import Binding
 from reconciler.clients.kafka import Kafka
 from reconciler.clients.lean import LostAnswer
-from reconciler.clients.usage import active_groups
+from reconciler.clients.usage import Usage, active_groups
 from reconciler.core.model import (
     NOWHERE,
     Action,
@@ -31,6 +31,7 @@ from reconciler.core.model import (
     Session,
     Status,
 )
+from reconciler.core.snapshot import BLIND
 from reconciler.kinds import acl_costs, acl_folding
 
 CLUSTER = "kafka-cluster"
@@ -261,6 +262,16 @@ def _used(kafka: Kafka, changes: Sequence[Change]) -> dict[Key, tuple[Risk]]:
     return {key: (risk,) for key, risk in found.items()}
 
 
+def foreseen(
+    changes: Sequence[Change], there: Mapping[str, Resource]
+) -> Iterator[tuple[Key, Risk]]:
+    """What revoking costs when nobody can be seen at work."""
+    revoked = {c.key: decode(c.key.name) for c in changes if c.action is Action.DELETE}
+    blind = Usage(hidden=[BLIND])
+    live = [decode(name) for name in there]
+    yield from acl_costs.revocations(revoked, live, blind).items()
+
+
 def _outcome(key: Key, answer: str | LostAnswer | None) -> Outcome:
     if answer is None:
         return Outcome(key, Status.DONE)
@@ -311,5 +322,6 @@ KIND = Kind(
     owned_as=lambda name: decode(name).principal,
     rights={"Describe": "to see ACLs", "Alter": "to grant and revoke them"},
     documents=documents,
+    foreseen=foreseen,
     codes=(*CODES, *acl_costs.CODES),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from reconciler.clients import connect_config
 from reconciler.clients.connect_config import canonical, problems, readable
 from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import (
@@ -21,6 +22,7 @@ from reconciler.core.model import (
     Platform,
     Resource,
     Risk,
+    Scope,
     World,
 )
 from reconciler.core.risk import each
@@ -50,6 +52,14 @@ def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[M
             spec["state"] = state
         spec["config"] = {key: config[key] for key in (*first, *sorted(config.keys() - {*first}))}
         yield {"name": name, "spec": spec}
+
+
+def recalled(resource: Resource, scope: Scope) -> Resource:
+    """A recorded connector, its references as far as they were followed when it was recorded."""
+    wanted = cast("Body", scope.wanted.get(resource.name, {}).get("config") or {})
+    bare = cast("Mapping[str, str]", resource.settings["config"])
+    config, unproven = connect_config.recalled(bare, resource.facts, wanted)
+    return Resource(resource.name, {**resource.settings, "config": config}, unproven=unproven)
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -160,6 +170,7 @@ KIND = Kind(
     among=unknown_worker,
     drivers=(ConnectorDriver(),),
     documents=documents,
+    recalled=recalled,
     after=("acl", "quota", "schema", "topic", "user"),
     whole=True,
     secrets=frozenset({"config"}),

@@ -9,7 +9,7 @@ from reconciler.clients.connect_config import problems
 from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Platform, Resource
 from reconciler.core.units import duration_ms
-from reconciler.kinds.mirror_driver import MirrorDriver
+from reconciler.kinds.mirror_driver import MirrorDriver, recall
 from reconciler.kinds.mirror_flow import carried, connectors, pattern_problems, placed
 from reconciler.kinds.mirror_health import health
 from reconciler.kinds.mirror_import import documents, unsaid
@@ -116,6 +116,7 @@ KIND = Kind(
     drivers=(MirrorDriver(),),
     documents=documents,
     unsaid=unsaid,
+    recalled=recall,
     after=("acl", "connector", "quota", "schema", "topic", "user"),
     whole=True,
     secrets=frozenset({"connectors"}),

@@ -21,6 +21,7 @@ from reconciler.core.model import (
 )
 from reconciler.kinds.schema_driver import SchemaDriver, steps
 from reconciler.kinds.schema_forms import fingerprint, laid_out, shape, text_of
+from reconciler.kinds.schema_recall import foreseen, recalled
 from reconciler.kinds.schema_risks import CODES, RULES
 
 LATEST = "latest"
@@ -183,6 +184,8 @@ KIND = Kind(
     placed=placed,
     drivers=(SchemaDriver(),),
     documents=documents,
+    recalled=recalled,
+    foreseen=foreseen,
     after=("topic", "user"),
     needs=needs,
     steps=steps,

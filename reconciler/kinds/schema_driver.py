@@ -87,7 +87,7 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
     unproven: tuple[str, ...] = ()
     if latest is not None and _to_the_registry_the_same(seen.registry, latest, settings, wanted):
         settings |= {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
-        unproven = ("it differs, and the registry holds both to be one version (comments, say)",)
+        unproven = (TAKEN,)
     for member in ("compatibility", "mode"):
         if wanted.get(member) is not None:
             settings[member] = schemas.in_force(seen.registry, member, name)
@@ -99,6 +99,7 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
 
 
 NEWEST = ("type", "schema", "references")
+TAKEN = "it differs, and the registry holds both to be one version (comments, say)"
 
 
 def _recorded(seen: _Seen, name: str, scope: Scope) -> Resource:
@@ -178,26 +179,26 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
     if change.after is None:
         yield from _deletion(view, change)
         return
-    if change.before is not None and not _rewritten(change):
+    if change.before is not None and not rewritten(change):
         return
-    missing = [s for s in _subjects(change.after) if s not in view.coming and not _there(view, s)]
+    missing = [s for s in subjects(change.after) if s not in view.coming and not _there(view, s)]
     for subject in missing:
         yield Risk("KS943", f"there is no subject {subject}, here or in this plan")
     if change.before is None or missing or "schema" not in change.before:
         return
-    if _subjects(change.after) & view.coming:
+    if subjects(change.after) & view.coming:
         yield Risk("KS142", "it stands upon schemas that this plan registers first")
-        yield from _ours(change, _level(view, change))
+        yield from ours(change, _level(view, change))
         return
     yield from _older(view, change, wanted_version(view.registry, name, change.after))
 
 
-def _rewritten(change: Change) -> bool:
+def rewritten(change: Change) -> bool:
     """Whether a new version comes of it."""
     return any(edit.path[0] in ("type", "schema", "references") for edit in change.edits)
 
 
-def _subjects(settings: Body) -> frozenset[str]:
+def subjects(settings: Body) -> frozenset[str]:
     found = cast("Mapping[str, Body]", settings.get("references") or {})
     return frozenset(str(reference["subject"]) for reference in found.values())
 
@@ -224,26 +225,26 @@ def _compatibility(view: _View, change: Change, wanted: Version) -> Iterator[Ris
         return
     if level != now:
         yield Risk("KS142", f"the registry is asked under {now}; from this change on it is {level}")
-        yield from _ours(change, level)
+        yield from ours(change, level)
         return
     try:
         fine, said = schemas.compatible(view.registry, wanted, with_all=_with_all(level))
     except ServerRefused as refused:
         # Apicurio 3.3.2 looks up no references when it is asked, and calls what needs them a syntax violation.
         yield Risk("KS142", f"the registry did not take the question: {refused.message}")
-        yield from _ours(change, level)
+        yield from ours(change, level)
         return
     if not fine:
         told = [_some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
-        ours = list(_ours(change, level))
-        yield from ours or (Risk("KS945", f"under {level}: {words}") for words in told + said)
+        found = list(ours(change, level))
+        yield from found or (Risk("KS945", f"under {level}: {words}") for words in told + said)
 
 
 def _with_all(level: str) -> bool:
     return level.endswith("_TRANSITIVE")
 
 
-def _ours(change: Change, level: str) -> Iterator[Risk]:
+def ours(change: Change, level: str) -> Iterator[Risk]:
     """What our own comparison finds. It knows Avro's rules exactly; of the others the registry is the judge."""
     before, after = change.before or {}, change.after or {}
     if before.get("type") == after.get("type") == "AVRO":
@@ -252,9 +253,13 @@ def _ours(change: Change, level: str) -> Iterator[Risk]:
 
 
 def _level(view: _View, change: Change) -> str:
+    return in_force_at(change, _level_now(view, change))
+
+
+def in_force_at(change: Change, now: str) -> str:
     """The level under which the new version is registered."""
     wanted = (change.after or {}).get("compatibility")
-    return str(wanted) if wanted and _before_it(change) else _level_now(view, change)
+    return str(wanted) if wanted and _before_it(change) else now
 
 
 def _level_now(view: _View, change: Change) -> str:
@@ -262,16 +267,23 @@ def _level_now(view: _View, change: Change) -> str:
 
 
 def _deletion(view: _View, change: Change) -> Iterator[Risk]:
-    name, permanent = change.key.name, _permanent(change)
-    referrers = sorted(schemas.referrers(view.registry, name))
-    if held := [other for other in referrers if other not in view.going]:
+    referrers = sorted(schemas.referrers(view.registry, change.key.name))
+    yield from deletion(
+        change, referrers, view.going, schemas.count(view.registry, change.key.name)
+    )
+
+
+def deletion(
+    change: Change, referrers: Sequence[str], going: Mapping[str, bool], versions: int | None
+) -> Iterator[Risk]:
+    """What deleting costs. `going`: what else goes, and whether for good; `versions` is None where nobody counted."""
+    if held := [other for other in referrers if other not in going]:
         yield Risk("KS944", f"it is part of {_some(held)}")
-    elif softly := [other for other in referrers if not view.going[other]]:
+    elif softly := [other for other in referrers if not going[other]]:
         yield Risk("KS144", f"it is part of {_some(softly)}, deleted softly before it")
-    versions = schemas.count(view.registry, name)
     evidence: Body = {"versions": versions}
-    told = f"{versions} version{'s' * (versions != 1)}"
-    yield Risk("KS242" if permanent else "KS241", f"{told} of it", evidence)
+    told = "all versions" if versions is None else f"{versions} version{'s' * (versions != 1)}"
+    yield Risk("KS242" if _permanent(change) else "KS241", f"{told} of it", evidence)
 
 
 def _permanent(change: Change) -> bool:
@@ -299,7 +311,7 @@ def _planned(change: Change) -> Iterator[tuple[str, str, Json]]:
     after = change.after or {}
     settings = [edit for edit in _settings(change) if edit[0] in ("compatibility", "mode")]
     early = [s for s in settings if change.before is not None and _loosens(*s)]
-    register = change.before is None or _rewritten(change)
+    register = change.before is None or rewritten(change)
     for member, _, value in early:
         yield f"{member} becomes {value}", member, value
     if register:

@@ -83,6 +83,14 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
             yield ("spec", "config", name), f"`{name}`: {error}"
 
 
+def recalled(resource: Resource, scope: Scope) -> Resource:
+    """A recorded topic as a read of this scope tells it: the settings in play, and its id where that is asked for."""
+    config = _config(resource.settings)
+    shown = {n: v for n, v in config.items() if scope.fields is None or n in scope.fields}
+    facts = resource.facts if scope.facts else {}
+    return Resource(resource.name, {**resource.settings, "config": shown}, facts)
+
+
 # --- what could hurt, told from the change alone
 
 
@@ -346,6 +354,8 @@ KIND = Kind(
     check=check,
     drivers=(TopicDriver(),),
     documents=documents,
+    recalled=recalled,
+    foreseen=topic_costs.foreseen,
     after=("user",),
     facts=True,
     owns="topics",
