@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.common import ClusterOption, OnlyOption, TimeoutOption, ValuesOption
+from reconciler.cli.common import (
+    ClusterOption,
+    LabelOption,
+    OnlyOption,
+    TimeoutOption,
+    ValuesOption,
+    WaveOption,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -51,7 +58,9 @@ def apply(
             "--wait", metavar="60s", help="Wait so long for somebody else's apply to end."
         ),
     ] = "0s",
+    wave: WaveOption = None,
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
@@ -67,7 +76,14 @@ def apply(
     check_digest(expect)
     approvals = [approval(text) for text in approve or ()]
     saved = spec.endswith(".json")
-    settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
+    settings = options(
+        clusters=cluster,
+        labels=label,
+        waves=wave,
+        only=only,
+        timeout=timeout,
+        folder="." if saved else spec,
+    )
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
     made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
     settings = replace(settings, seal=seal(made.plan) if saved else "")
@@ -98,9 +114,10 @@ def _saved(path: str, settings: Options, values: str | None) -> Planned:
     from reconciler.engine.planning import Planned
     from reconciler.errors import BadUsage
 
-    if settings.clusters or settings.only or values:
+    if settings.clusters or settings.labels or settings.waves or settings.only or values:
         raise BadUsage(
-            "a saved plan is applied as it is: -c, --only and --values belong to `kstate plan`"
+            "a saved plan is applied as it is:"
+            " -c, -l, --wave, --only and --values belong to `kstate plan`"
         )
     return Planned(read_plan(path), {}, {})
 
@@ -148,11 +165,11 @@ def _refuse(gate: Gate) -> int:
 def _write(made: Planned, settings: Options, form: str) -> int:
     from reconciler.cli.common import tell_failures
     from reconciler.engine.applying import Unready
-    from reconciler.engine.applying import apply as make_so
+    from reconciler.engine.rollout import rollout
 
     try:
         with _signals(settings.stop):
-            result = make_so(made.plan, settings, made.connections)
+            result = rollout(made.plan, settings, made.connections)
     except Unready as unready:
         return tell_failures(dict(unready.failures))
     _show(result, form)

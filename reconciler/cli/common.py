@@ -34,6 +34,14 @@ LabelOption = Annotated[
         help="Only clusters so labelled; `a=b,c!=d` and several: all of it.",
     ),
 ]
+WaveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wave",
+        metavar="KEY=VALUE",
+        help="Clusters so labelled first; several: one after the other, as long as each comes out right.",
+    ),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="KIND/GLOB", help="Only these, as in `topic/orders.*`."),
@@ -57,6 +65,7 @@ def options(
     *,
     clusters: list[str] | None = None,
     labels: list[str] | None = None,
+    waves: list[str] | None = None,
     only: list[str] | None = None,
     timeout: str = "10s",
     folder: str = ".",
@@ -72,10 +81,13 @@ def options(
         _check_only(glob)
     for selector in labels or ():
         check_label(selector, "--label")
+    for selector in waves or ():
+        check_label(selector, "--wave")
     return Options(
         now=datetime.now(UTC),
         clusters=tuple(clusters or ()),
         labels=tuple(labels or ()),
+        waves=tuple(waves or ()),
         only=tuple(only or ()),
         timeout=seconds(timeout),
         commit=commit_of(folder),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from reconciler.cli.common import ClusterOption, SpecArgument, TimeoutOption, ValuesOption
+from reconciler.cli.common import (
+    ClusterOption,
+    LabelOption,
+    SpecArgument,
+    TimeoutOption,
+    ValuesOption,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -14,6 +20,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     spec: SpecArgument = ".",
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
 ) -> None:
@@ -24,7 +31,9 @@ def doctor(
     from reconciler.reports.words import visible
 
     found = read_spec(spec, values)
-    healthy, failures = checkup(found, options(clusters=cluster, timeout=timeout, folder=spec))
+    healthy, failures = checkup(
+        found, options(clusters=cluster, labels=label, timeout=timeout, folder=spec)
+    )
     complete = True
     for name, findings in sorted(healthy.items()):
         out(f"cluster {name}\n")

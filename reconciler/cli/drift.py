@@ -8,6 +8,7 @@ import typer
 
 from reconciler.cli.common import (
     ClusterOption,
+    LabelOption,
     OnlyOption,
     SpecArgument,
     TimeoutOption,
@@ -28,6 +29,7 @@ def drift(
     spec: SpecArgument = ".",
     form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
@@ -40,7 +42,7 @@ def drift(
     check_format(form, FORMATS)
     found = look(
         read_spec(spec, values),
-        options(clusters=cluster, only=only, timeout=timeout, folder=spec),
+        options(clusters=cluster, labels=label, only=only, timeout=timeout, folder=spec),
     )
     if found.drift.clusters:
         _show(found.drift, form)

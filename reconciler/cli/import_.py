@@ -8,6 +8,7 @@ import typer
 
 from reconciler.cli.common import (
     ClusterOption,
+    LabelOption,
     OnlyOption,
     SpecArgument,
     TimeoutOption,
@@ -37,6 +38,7 @@ def import_(
     ],
     spec: SpecArgument = ".",
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
@@ -52,7 +54,7 @@ def import_(
     same = Path(spec).is_dir() and target.resolve() == Path(spec).resolve()
     if not same:
         _check_new(target)
-    settings = options(clusters=cluster, only=only, timeout=timeout, folder=spec)
+    settings = options(clusters=cluster, labels=label, only=only, timeout=timeout, folder=spec)
     found = read_spec(spec, values)
     made = into_same(found, settings) if same else into_new(found, settings, target)
     clear_progress()

@@ -28,6 +28,7 @@ VERBS = (
     "history",
     "unlock",
     "doctor",
+    "fleet",
     "sandbox",
 )
 USAGE = 64

@@ -14,6 +14,7 @@ from reconciler.cli.common import (
     SpecArgument,
     TimeoutOption,
     ValuesOption,
+    WaveOption,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def plan(
             "--offline", metavar="SNAPSHOT", help="Plan against what `kstate snapshot` recorded."
         ),
     ] = None,
+    wave: WaveOption = None,
     cluster: ClusterOption = None,
     label: LabelOption = None,
     only: OnlyOption = None,
@@ -69,14 +71,16 @@ def plan(
     found = read_spec(spec, values)
     if out:
         _refuse_literal_secrets(found)
-    asked = options(clusters=cluster, labels=label, only=only, timeout=timeout, folder=spec)
+    asked = options(
+        clusters=cluster, labels=label, waves=wave, only=only, timeout=timeout, folder=spec
+    )
     made = make(found, replace(asked, verify=verify_passwords, snapshot=recorded))
     if made.plan.clusters:
         show_plan(made.plan, form)
     if made.failures:
         raise typer.Exit(tell_failures(dict(made.failures)))
     if out:
-        _save(made.plan, out)
+        save(made.plan, out)
     raise typer.Exit(exit_code(made.plan, detailed=detailed_exitcode))
 
 
@@ -91,7 +95,7 @@ def exit_code(plan: Plan, *, detailed: bool) -> int:
 
 def _check_target(out: str) -> None:
     """Raises BadUsage for a file that cannot be written, or that `apply` would not take for a plan."""
-    from reconciler.cli.files import check_writable
+    from reconciler.cli.whole import check_writable
     from reconciler.errors import BadUsage
     from reconciler.reports.words import shell
 
@@ -113,9 +117,9 @@ def _refuse_literal_secrets(spec: Spec) -> None:
             )
 
 
-def _save(plan: Plan, path: str) -> None:
+def save(plan: Plan, path: str) -> None:
     from reconciler.cli.console import tell
-    from reconciler.cli.files import write_whole
+    from reconciler.cli.whole import write_whole
     from reconciler.core.plan import render
     from reconciler.reports.words import shell
 

@@ -36,7 +36,7 @@ def snapshot(
     """Record what is live, for `plan --offline`."""
     from reconciler.cli.common import options, read_spec, tell_failures
     from reconciler.cli.console import clear_progress, tell
-    from reconciler.cli.files import check_writable, write_whole
+    from reconciler.cli.whole import check_writable, write_whole
     from reconciler.core.snapshot import render
     from reconciler.engine.recording import snapshot as record
     from reconciler.reports.words import visible

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -27,8 +27,8 @@ from reconciler.core.model import (
     Status,
     Target,
 )
-from reconciler.core.plan import Plan, cluster_digest
-from reconciler.core.result import AS_PLANNED, Result
+from reconciler.core.plan import Bookkeeping, Plan, cluster_digest
+from reconciler.core.result import AS_PLANNED, BEFORE, Result
 from reconciler.core.risk import Approval, Gate, gate
 from reconciler.core.settle import Moved, Settled, settle
 from reconciler.engine.clusters import (
@@ -43,6 +43,7 @@ from reconciler.engine.clusters import (
 )
 from reconciler.engine.keeping import (
     Keeper,
+    Spent,
     check_owners,
     check_unused,
     ledger_session,
@@ -142,27 +143,33 @@ class _Run:
 
 
 def apply(
-    plan: Plan, options: Options, connections: Mapping[str, Body] = MappingProxyType({})
+    plan: Plan,
+    options: Options,
+    connections: Mapping[str, Body] = MappingProxyType({}),
+    clusters: Set[str] | None = None,
 ) -> Result:
     """Make it so, on every cluster, or write nothing anywhere.
 
-    The plan says how to connect, unless `connections` do. Raises Unready when any cluster cannot be reached, is another
-    one, is being applied to, or has moved. From the first write on clusters are independent, and every change has an
-    outcome.
+    The plan says how to connect, unless `connections` do. `clusters`: only on these, and only their changes have an
+    outcome. Raises Unready when any cluster cannot be reached, is another one, is being applied to, or has moved. From
+    the first write on clusters are independent, and every change has an outcome.
     """
     check_fresh(plan, options)
     _check_secrets(plan)
+    meant = {cluster.name for cluster in plan.clusters} if clusters is None else clusters
     with ExitStack() as stack:
-        ready = _all_ready(plan, options, connections, stack)
+        ready, spent = _all_ready(plan, options, connections, stack, meant)
         runs, broken = side_by_side(
             ready, lambda name: _apply_cluster(plan, name, ready[name], options)
         )
     outcomes = {outcome.key: outcome for run in runs.values() for outcome in run.outcomes}
+    own = [change.key for change in plan.changes if change.key.cluster in meant]
+    outcomes |= {key: Outcome(key, Status.DONE, BEFORE) for key in own if key.cluster in spent}
     failures = {name: error.message for name, error in broken.items()}
     failures |= {name: run.failure for name, run in runs.items() if run.failure}
     return Result(
         plan,
-        tuple(outcomes.get(c.key, Outcome(c.key, Status.UNKNOWN)) for c in plan.changes),
+        tuple(outcomes.get(key, Outcome(key, Status.UNKNOWN)) for key in own),
         written=bool(broken) or any(run.written for run in runs.values()),
         interrupted=options.stop.is_set(),
         failures=tuple(sorted(failures.items())),
@@ -198,10 +205,17 @@ def _references(value: Json, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _all_ready(
-    plan: Plan, options: Options, connections: Mapping[str, Body], stack: ExitStack
-) -> dict[str, _Ready]:
-    """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason."""
-    touched = {r.key.cluster for r in plan.records} | {c.key.cluster for c in plan.changes}
+    plan: Plan,
+    options: Options,
+    connections: Mapping[str, Body],
+    stack: ExitStack,
+    meant: Set[str],
+) -> tuple[dict[str, _Ready], Set[str]]:
+    """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason.
+
+    Beside them those on which this very plan came to its end before: there is nothing left of it, whatever came after.
+    """
+    touched = meant & {key.cluster for key in (*_keys(plan.records), *_keys(plan.changes))}
     peers = {c.name: c.spec for c in plan.clusters} | dict(connections)
     targets = {
         c.name: Target(c.name, peers[c.name], plan.root, options.timeout, peers)
@@ -211,20 +225,27 @@ def _all_ready(
     sessions, failures = side_by_side(targets, lambda name: _login(plan, targets[name], stack))
     # In the order of the clusters' ids, so that two applies of several clusters cannot block each other.
     keepers: dict[str, Keeper | None] = {}
+    spent: dict[str, KstateError] = {}
     for name in sorted(sessions, key=lambda name: sessions[name].cluster_id):
         if not failures:
             try:
                 keepers[name] = _locked(plan, sessions[name], connections, options, stack)
+            except Spent as error:
+                spent[name] = error
             except KstateError as error:
                 failures[name] = error
-    if failures:
-        raise Unready(failures)
+    if failures or (spent and not keepers):
+        raise Unready(failures or spent)
     ready, failures = side_by_side(
-        sessions, lambda name: _ready(plan, sessions[name], keepers[name], options)
+        keepers, lambda name: _ready(plan, sessions[name], keepers[name], options)
     )
     if failures:
         raise Unready(failures)
-    return ready
+    return ready, spent.keys()
+
+
+def _keys(things: Iterable[Change] | Iterable[Bookkeeping]) -> Iterator[Key]:
+    return (thing.key for thing in things)
 
 
 def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:

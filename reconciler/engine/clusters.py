@@ -40,7 +40,8 @@ def silent(_event: str) -> None:
 class Options:
     """What narrows or shapes a run. `now` is the only clock; `timeout` is in seconds, for one request.
 
-    `labels` are selectors of clusters (`env=prod`), all of which must fit.
+    `labels` are selectors of clusters (`env=prod`), all of which must fit; `waves` are selectors too, and say in which
+    order clusters are applied.
     `who` stands in the lock and the journal. `seal` is that of a saved plan, which is applied once. `wait` is how many
     seconds to wait for the lock. `approved` are the approvals given, for the journal.
     `verify`: secrets that no server tells are tried out. `snapshot` is read instead of live clusters.
@@ -49,6 +50,7 @@ class Options:
     now: datetime
     clusters: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    waves: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     timeout: float = 10.0
     commit: str = ""

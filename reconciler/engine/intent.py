@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from reconciler.core import labels
 from reconciler.core.desired import Desired, desired
 from reconciler.core.diff import flat, nest
 from reconciler.core.model import Body, Document, Json, Key, Path, Place, Platform
+from reconciler.core.plan import Stage
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import TOPIC
 from reconciler.errors import BadUsage, Problem, SpecInvalid
@@ -84,8 +86,34 @@ def chosen(spec: Spec, options: Options) -> list[Document]:
         raise BadUsage(
             f"no cluster {', '.join(unknown)} in the spec; it has {', '.join(sorted(known))}"
         )
-    named = [known[name] for name in sorted(set(options.clusters) or known)]
-    return labelled(named, options.labels)
+    named = labelled([known[n] for n in sorted(set(options.clusters) or known)], options.labels)
+    if not options.waves:
+        return named
+    inside = {name for stage in stages(spec, options) for name in stage.clusters}
+    return [document for document in named if document.name in inside]
+
+
+def stages(spec: Spec, options: Options) -> tuple[Stage, ...]:
+    """The chosen clusters in the order of the waves; one that several fit belongs to the first of them."""
+    left = chosen(spec, replace(options, waves=()))
+    found = []
+    for selector in options.waves:
+        every = labelled(chosen(spec, replace(options, waves=())), [selector])
+        own = [document for document in every if document in left]
+        if not own:
+            raise BadUsage(f"--wave {selector}: its clusters belong to a wave before it")
+        found.append(Stage(selector, tuple(document.name for document in own)))
+        left = [document for document in left if document not in own]
+    return tuple(found)
+
+
+def outside(spec: Spec, options: Options) -> list[str]:
+    """Chosen clusters that no wave names: they are left as they are, and that is said."""
+    if not options.waves:
+        return []
+    inside = {document.name for document in chosen(spec, options)}
+    every = chosen(spec, replace(options, waves=()))
+    return [document.name for document in every if document.name not in inside]
 
 
 def labelled(documents: Sequence[Document], selectors: Sequence[str]) -> list[Document]:

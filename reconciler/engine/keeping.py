@@ -193,10 +193,14 @@ def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:
             )
 
 
+class Spent(Stale):
+    """A saved plan that was carried out before, completely."""
+
+
 def check_unused(seal: str, found: Book) -> None:
-    """Raises Stale for a saved plan that was carried out before."""
+    """Raises Spent for a saved plan that was carried out before on this cluster."""
     if seal and seal in found.used:
-        raise Stale(
+        raise Spent(
             "this plan was applied before, completely", hint="Make a new one with `kstate plan`."
         )
 

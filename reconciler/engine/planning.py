@@ -24,7 +24,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
-from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
+from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, Stage
 from reconciler.core.risk import assess, destroying, protect, with_risks
 from reconciler.engine.clusters import (
     Options,
@@ -43,7 +43,9 @@ from reconciler.engine.intent import (
     desired_of,
     ledger_of,
     masked,
+    outside,
 )
+from reconciler.engine.intent import stages as stages_of
 from reconciler.engine.offline import age, recorded, told
 from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
@@ -263,6 +265,7 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
     no_estate = (
         "no Estate document: kstate records no ownership and proposes no deletions on its own"
     )
+    stages, left = _answered(spec, options, parts), outside(spec, options)
     return Plan(
         clusters=tuple(part.cluster for part in parts),
         waves=order(changes, kinds_registry.load()),
@@ -272,12 +275,16 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         estate=estate,
         commit=options.commit,
         root=options.root,
-        partial=bool(options.clusters or options.labels or options.only),
+        partial=bool(options.clusters or options.labels or options.only or left),
         only=tuple(sorted(options.only)),
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
         unmanaged=tuple(name for part in parts for name in part.unmanaged),
-        notices=(*(() if estate else (no_estate,)), *(n for part in parts for n in part.notices)),
+        notices=(
+            *(() if estate else (no_estate,)),
+            *_order(stages, left),
+            *(n for part in parts for n in part.notices),
+        ),
         ledger=ledger_of(spec),
         protected=tuple(key for part in parts for key in part.protected),
         records=tuple(record for part in parts for record in part.records),
@@ -286,4 +293,21 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
             *(r for part in parts for r in part.risks),
         ),
         snapshot=options.snapshot.taken if options.snapshot else "",
+        stages=stages,
     )
+
+
+def _answered(spec: Spec, options: Options, parts: Sequence[_Part]) -> tuple[Stage, ...]:
+    """The stages as far as their clusters are in the plan."""
+    there = {part.cluster.name for part in parts}
+    found = stages_of(spec, options) if options.waves else ()
+    short = (Stage(s.label, tuple(n for n in s.clusters if n in there)) for s in found)
+    return tuple(stage for stage in short if stage.clusters)
+
+
+def _order(stages: Sequence[Stage], left: Sequence[str]) -> Iterator[str]:
+    if stages:
+        told = (f"{stage.label} ({', '.join(stage.clusters)})" for stage in stages)
+        yield f"one after the other, each once the one before came out right: {', then '.join(told)}"
+    if left:
+        yield f"in no wave, so left as they are: {', '.join(left)}"
