@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -97,6 +97,16 @@ class Lean:
                     replicas = own.setdefault(partition["partition_index"], [])
                     replicas.append(partition["partition_size"])
         return sizes
+
+    def versions(self, nodes: Iterable[int]) -> dict[int, str]:
+        """The Kafka that each broker speaks, as far as the requests it knows tell: `4.3`."""
+        try:
+            return {
+                node: str(self._client.get_broker_version_data(node).broker_version_str)
+                for node in nodes
+            }
+        except self._failure as error:
+            raise LostAnswer(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         self._client.close()

@@ -314,6 +314,18 @@ class Place:
     documents: Mapping[tuple[str, str], Document]
 
 
+class Right(NamedTuple):
+    """An operation that a login needs for a kind, and what for. `verb`: to plan, or only to apply.
+
+    `on` is the cluster, each resource of the kind by its name (`own`), or all consumer groups (`groups`).
+    """
+
+    operation: str
+    purpose: str
+    verb: str = "apply"
+    on: str = "cluster"
+
+
 class Condition(NamedTuple):
     """How a live resource is doing, in words that need no figures to be understood; `well` or not."""
 
@@ -351,8 +363,8 @@ class Kind:
     change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
     `facts`: its resources carry facts that are preconditions. `free_name`: what a document is called is for people
     only; its spec names what it means. `owns` is the list of prefixes in a Cluster's `owns`
-    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
-    on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that
+    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are what a login
+    needs for all of this. `unseen` are settings that
     no server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved
     before anything is written. `documents` is the reverse of `resources`, for an import; a body may have `texts` beside
     its `spec`: what a member of the spec names as a file, with the suffix it is to have. `unsaid` is why
@@ -395,7 +407,7 @@ class Kind:
     free_name: bool = False
     owns: str = ""
     owned_as: Callable[[str], str] = silent.same
-    rights: Mapping[str, str] = field(default_factory=dict)
+    rights: tuple[Right, ...] = ()
     rules: tuple[Rule, ...] = ()
     codes: tuple[Code, ...] = ()
 

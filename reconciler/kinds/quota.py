@@ -26,6 +26,7 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
@@ -208,7 +209,10 @@ KIND = Kind(
     free_name=True,
     owns="principals",
     owned_as=lambda name: f"User:{dict(decode(name)).get('user') or ''}",
-    rights={"AlterConfigs": "to set quotas", "DescribeConfigs": "to see them"},
+    rights=(
+        Right("DescribeConfigs", "to see quotas", "plan"),
+        Right("AlterConfigs", "to set them"),
+    ),
     rules=(each(limits_rule),),
     codes=CODES,
 )

@@ -25,6 +25,7 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
@@ -225,7 +226,10 @@ KIND = Kind(
     secrets=frozenset({"password"}),
     owns="principals",
     owned_as=lambda name: f"User:{name}",
-    rights={"Describe": "to see users", "Alter": "to make and change them"},
+    rights=(
+        Right("Describe", "to see users", "plan"),
+        Right("Alter", "to make and change them"),
+    ),
     rules=(each(password_rule), each(taken_rule)),
     codes=CODES,
 )
