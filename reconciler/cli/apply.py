@@ -86,6 +86,8 @@ def apply(
     )
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
     made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
+    if made.failures:
+        raise typer.Exit(_unplanned(made, approvals, form))
     settings = replace(settings, seal=seal(made.plan) if saved else "")
     raise typer.Exit(_carry_out(made, settings, approvals, _Wish(expect, yes or saved, form)))
 
@@ -100,13 +102,23 @@ class _Wish:
 
 
 def _planned(spec: str, settings: Options, values: str | None) -> Planned:
-    from reconciler.cli.common import read_spec, tell_failures
+    from reconciler.cli.common import read_spec
     from reconciler.engine.planning import plan as make
 
-    made = make(read_spec(spec, values), settings)
-    if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures)))
-    return made
+    return make(read_spec(spec, values), settings)
+
+
+def _unplanned(made: Planned, approvals: list[Approval], form: str) -> int:
+    """Where a cluster could not be planned nothing is written anywhere; what stands in the way of the rest is told."""
+    from reconciler.cli.common import show_plan, tell_failures
+    from reconciler.core.result import fold
+    from reconciler.engine.applying import stands_in_the_way
+
+    if form == "text" and made.plan.clusters:
+        show_plan(made.plan, form)
+    gate = stands_in_the_way(made.plan, approvals)
+    refused = _refuse(gate) if gate.blocked else 0
+    return fold([tell_failures(dict(made.failures)), refused])
 
 
 def _saved(path: str, settings: Options, values: str | None) -> Planned:

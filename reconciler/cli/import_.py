@@ -89,6 +89,9 @@ def _tell(made: Imported, target: Path) -> None:
     _list([visible(f"{key}: left out, {why}") for key, why in sorted(made.left_out.items())])
     for title, why in made.aside.items():
         tell(visible(f"{title}: left out, see {target}/_left-out: {' '.join(why.split())}"))
+    if not made.files:
+        tell("nothing was written: whatever is live and can be told has a document")
+        return
     tell(f"wrote {len(made.files):,} files to {visible(str(target))}: {_counts(made)}")
     _supplies(made)
     folder = shell(str(target))

@@ -19,6 +19,7 @@ VERBS = (
     "plan",
     "apply",
     "drift",
+    "init",
     "import_",
     "snapshot",
     "show",

@@ -61,8 +61,11 @@ def plan(
 ) -> None:
     """Show what would change."""
     from reconciler.cli.common import check_format, options, read_spec, show_plan, tell_failures
+    from reconciler.cli.console import tell
     from reconciler.cli.recorded import read_snapshot
+    from reconciler.core.result import fold
     from reconciler.engine.planning import plan as make
+    from reconciler.reports.words import shell
 
     check_format(form, FORMATS)
     if out is not None:
@@ -78,7 +81,10 @@ def plan(
     if made.plan.clusters:
         show_plan(made.plan, form)
     if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures)))
+        if out:
+            tell(f"not saved: {shell(out)} would leave out what could not be planned")
+        code = exit_code(made.plan, detailed=detailed_exitcode)
+        raise typer.Exit(fold([tell_failures(dict(made.failures)), code]))
     if out:
         save(made.plan, out)
     raise typer.Exit(exit_code(made.plan, detailed=detailed_exitcode))

@@ -150,12 +150,11 @@ def recalled(
     }
 
     def same(name: str, asked: Sequence[Json], value: str) -> bool | None:
-        if not any(is_reference(part) for part in asked):
-            return value == ",".join(map(str, asked))
         for word, verdict in (("same", True), ("other", False)):
             if known[word].get(name) == list(asked):
                 return verdict
-        return None
+        followed = any(is_reference(part) for part in asked)
+        return None if followed or value == MASK else value == ",".join(map(str, asked))
 
     found, unknown = _compared(bare, wanted, same)
     told = "a snapshot holds no secret"

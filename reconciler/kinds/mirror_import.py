@@ -40,8 +40,12 @@ def documents(live: Sequence[Resource], around: Around) -> Iterator[Mapping[str,
                 yield {"name": name, "spec": whole}
 
 
-def unsaid(_resource: Resource) -> str:
-    return "no Mirror between clusters of the spec means just these connectors; each has a document of its own"
+def unsaid(resource: Resource) -> str:
+    flow = cast("Flow", resource.settings["connectors"])
+    source = flow.get("source", {})
+    ends = (source.get(f"{end}.cluster.alias", "nowhere") for end in ENDS)
+    told = f"it carries from {' to '.join(ends)}, and no Mirror between clusters of these names"
+    return f"{told} means just its connectors; each has a document of its own"
 
 
 def _between_known(flow: Flow, around: Around) -> bool:

@@ -94,7 +94,8 @@ def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[M
 def _title(entity: Entity) -> str:
     """A user's quota is called after the user; every other one says what it is about."""
     parts = [part for kind, name in entity for part in (kind, name or "default")]
-    title = parts[1] if len(entity) == 1 and parts[0] == "user" else "-".join(parts)
+    alone = [name for kind, name in entity if kind == "user" and name and len(entity) == 1]
+    title = alone[0] if alone else "-".join(parts)
     return UNFIT.sub("-", title).strip("-._:@=,+") or "quota"
 
 
