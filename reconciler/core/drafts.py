@@ -23,6 +23,7 @@ class Draft:
 
     `texts` are members of the spec that name a file: here its text, in the spec the suffix that its name has.
     `secrets` are the members in which references may stand, `keys` the resources that it means.
+    `known` are variables that somebody chose before: they keep their name.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Draft:
     texts: Mapping[str, str] = field(default_factory=dict)
     secrets: Set[str] = frozenset()
     keys: frozenset[Key] = frozenset()
+    known: Set[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -92,8 +94,9 @@ def _places(draft: Draft) -> set[tuple[str, str, str]]:
 
 
 def references(draft: Draft) -> Iterator[tuple[Path, str]]:
-    """Every environment variable that a draft refers to, with its path in the spec."""
-    yield from _references(draft.spec, (), draft.secrets)
+    """Every environment variable that a draft was given by the import, with its path in the spec."""
+    found = _references(draft.spec, (), draft.secrets)
+    yield from ((path, variable) for path, variable in found if variable not in draft.known)
 
 
 def _references(value: Json, path: Path, secrets: Set[str]) -> Iterator[tuple[Path, str]]:
@@ -115,9 +118,10 @@ def _variable(value: Json, path: Path, secrets: Set[str]) -> str:
 
 def with_own_variables(drafts: Iterable[Draft], *, several: bool) -> list[Draft]:
     """No two secrets share a variable, whatever their names became; with `several` clusters it names its own."""
-    used: set[str] = set()
+    listed = list(drafts)
+    used: set[str] = {name for draft in listed for name in draft.known}
     found = []
-    for draft in drafts:
+    for draft in listed:
         names: dict[str, str] = {}
         for _, variable in references(draft):
             stem = f"{_upper(draft.clusters[0])}_{variable}" if several else variable
@@ -139,7 +143,7 @@ def _upper(text: str) -> str:
 
 def _replaced(value: Json, path: Path, secrets: Set[str], names: Mapping[str, str]) -> Json:
     if variable := _variable(value, path, secrets):
-        name = names[variable]
+        name = names.get(variable, variable)
         return {"env": name} if isinstance(value, Mapping) else f"env:{name}"
     if isinstance(value, Mapping):
         return {n: _replaced(inner, (*path, n), secrets, names) for n, inner in value.items()}

@@ -191,10 +191,11 @@ def _who(identity: rights.Identity) -> str:
 
 def _told(found: Verdicts) -> Iterator[Finding]:
     """One line for each operation and purpose, whatever it is on."""
-    grouped: dict[tuple[str, str, bool | None], list[Need]] = {}
+    grouped: dict[tuple[str, str, str, bool | None], list[Need]] = {}
     for need, verdict in found.items():
-        grouped.setdefault((need.purpose, need.operation, verdict), []).append(need)
-    for (purpose, operation, verdict), own in sorted(grouped.items(), key=lambda g: g[0][:2]):
+        at = (need.purpose, need.operation, need.resource, verdict)
+        grouped.setdefault(at, []).append(need)
+    for (purpose, operation, _, verdict), own in sorted(grouped.items(), key=lambda g: g[0][:3]):
         where = "the cluster" if own[0].resource == CLUSTER else _where(own)
         aside = " (only to apply)" if own[0].verb == APPLY else ""
         unseen = "; this login may not see whether it has it" if verdict is None else ""
@@ -202,9 +203,8 @@ def _told(found: Verdicts) -> Iterator[Finding]:
 
 
 def _where(needs: Sequence[Need]) -> str:
-    kinds = {need.resource.replace("_", " ") for need in needs}
     names = [f"{n.name}*" if n.pattern == "prefixed" else n.name for n in needs]
-    return f"{'/'.join(sorted(kinds))} {_some(names)}"
+    return f"{needs[0].resource.replace('_', ' ')} {_some(names)}"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from reconciler.core import silent
+from reconciler.core.desired import with_unseen
 from reconciler.core.drafts import Draft, merged, renamed, with_own_variables
 from reconciler.core.model import (
     Around,
@@ -32,7 +33,9 @@ from reconciler.engine.intent import (
     chosen,
     connections,
     desired_of,
+    ledger_of,
 )
+from reconciler.engine.keeping import ledger_session, look, store_on
 from reconciler.engine.planning import matches
 from reconciler.errors import BadUsage, KstateError
 from reconciler.kinds import registry as kinds_registry
@@ -78,15 +81,28 @@ def _gather(spec: Spec, wanted: Wanted, options: Options) -> Gathered:
     with closing(login(wanted[1], target)) as session:
         around = Around(document.name, dict(_addresses(spec, session)))
         everything = _everything(session, wanted, set(bookkeeping(spec, document.name)), options)
+        last = _applied(spec, session, options)
     every = {Key(document.name, kind, r.name): r for kind, own in everything.items() for r in own}
     said = every.keys() & {*want.state, *want.absent}
-    live = {key: resource for key, resource in every.items() if key not in said}
+    live = with_unseen(
+        {k: r for k, r in every.items() if k not in said}, last, kinds_registry.load()
+    )
     drafts = list(_drafts(spec, document, live, around))
     kept = dict(_kept(spec, document, drafts, every.keys()))
     # What a mirror keeps is its own business: a document for it would be a second hand on it.
     own = tuple(draft for draft in drafts if not draft.keys or not draft.keys <= kept.keys())
     reasons = {k: kinds_registry.load()[k.kind].unsaid(r) for k, r in live.items()}
     return Gathered(document.name, own, reasons, kept, len(said))
+
+
+def _applied(spec: Spec, session: Session, options: Options) -> Mapping[Key, Body]:
+    """What the ledger says was applied last, for what no server tells: by which reference a password was set."""
+    if spec.estate is None:
+        return {}
+    ledger = ledger_of(spec)
+    with ledger_session(ledger, session, connections(spec), options) as home:
+        keeping = look(store_on(home, ledger), session.cluster_id, spec.estate.name)
+    return {key: resource.settings for key, resource in keeping.last(session.cluster).items()}
 
 
 def _addresses(spec: Spec, session: Session) -> Iterator[tuple[str, str]]:
@@ -138,7 +154,16 @@ def _drafts(spec: Spec, cluster: Document, live: State, around: Around) -> Itera
                 cast("Mapping[str, str]", body.get("texts") or {}),
                 kind.secrets,
             )
-            yield replace(draft, keys=frozenset(_meant(kind, draft, place)))
+            keys = frozenset(_meant(kind, draft, place))
+            known = frozenset(_recorded(kind, live, keys))
+            yield replace(draft, keys=keys, known=known)
+
+
+def _recorded(kind: Kind, live: State, keys: Set[Key]) -> Iterator[str]:
+    """Variables that the ledger knows: somebody chose them."""
+    for key in keys & live.keys():
+        for name in kind.unseen & kind.secrets:
+            yield str(live[key].settings.get(name) or "").removeprefix("env:")
 
 
 def _place(spec: Spec, cluster: Document) -> Place:

@@ -55,14 +55,19 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
 
 
 def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
-    """Users with one credential, their passwords as references to be filled in: Kafka gives none away."""
+    """Users with one credential, their passwords as references to be filled in: Kafka gives none away.
+
+    What was applied last says which reference it was, where it is known.
+    """
     for resource in live:
         credentials = _credentials(resource.settings)
         if len(credentials) == 1:
             [(mechanism, iterations)] = credentials.items()
             variable = re.sub(r"\W+", "_", resource.name).upper()
             spec: dict[str, Json] = {"mechanism": mechanism, "iterations": iterations}
-            yield {"name": resource.name, "spec": {**spec, "password": f"env:{variable}_PASSWORD"}}
+            spec["password"] = f"env:{variable}_PASSWORD"
+            spec |= {name: resource.settings[name] for name in UNSEEN & resource.settings.keys()}
+            yield {"name": resource.name, "spec": spec}
 
 
 def unsaid(resource: Resource) -> str:
