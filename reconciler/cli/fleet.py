@@ -178,14 +178,14 @@ def _plans(files: Sequence[str], found: list[Group], wish: _Wish) -> int:
     from reconciler.cli.common import show_plan
     from reconciler.cli.plan import exit_code, save
     from reconciler.cli.saved import read_plan
-    from reconciler.core.fleet import check_complete, check_shards, merged_plan
+    from reconciler.core.fleet import check_complete, check_shards, lost, merged_plan
     from reconciler.errors import Stale
     from reconciler.kinds.registry import load
 
     plans: dict[str, Plan] = {file: read_plan(file) for file in files}
     seen = {file: [c.name for c in plan.clusters] for file, plan in plans.items()}
     check_shards(found, seen)
-    made = merged_plan(plans, load(), whole=wish.whole)
+    made = merged_plan(plans, load(), whole=wish.whole and not lost(found, seen))
     show_plan(made, wish.form)
     check_complete(found, seen)
     if wish.expect not in (None, made.digest):
@@ -202,13 +202,23 @@ def _reports(
 
     from reconciler.cli.console import out_json, tell
     from reconciler.cli.whole import write_whole
-    from reconciler.core.fleet import check_complete, check_shards, merged_drift, merged_result
+    from reconciler.core.fleet import (
+        check_complete,
+        check_shards,
+        lost,
+        merged_drift,
+        merged_result,
+    )
 
     _check_forms(kind, bodies)
     parts = list(bodies.values())
     seen = {name: _clusters(body) for name, body in bodies.items()}
     check_shards(found, seen)
-    made = merged_result(parts) if kind == "result" else merged_drift(parts, whole=wish.whole)
+    made = (
+        merged_result(parts)
+        if kind == "result"
+        else merged_drift(parts, whole=wish.whole and not lost(found, seen))
+    )
     out_json(made)
     check_complete(found, seen)
     if wish.out:

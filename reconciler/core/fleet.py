@@ -87,14 +87,22 @@ def check_shards(found: Sequence[Group], seen: Mapping[str, Sequence[str]]) -> N
             where[cluster] = file
 
 
+def lost(found: Sequence[Group], seen: Mapping[str, Sequence[str]]) -> list[Group]:
+    """The groups, each with those of its clusters that no file speaks of."""
+    there = {cluster for clusters in seen.values() for cluster in clusters}
+    left = (
+        replace(group, clusters=tuple(c for c in group.clusters if c not in there))
+        for group in found
+    )
+    return [group for group in left if group.clusters]
+
+
 def check_complete(found: Sequence[Group], seen: Mapping[str, Sequence[str]]) -> None:
     """Raises Failed, naming what is missing, unless every cluster of every group is in a file."""
-    there = {cluster for clusters in seen.values() for cluster in clusters}
-    left = {group.name: [c for c in group.clusters if c not in there] for group in found}
-    lost = [f"group {name} ({', '.join(clusters)})" for name, clusters in left.items() if clusters]
-    if lost:
+    if missing := lost(found, seen):
+        named = (f"group {group.name} ({', '.join(group.clusters)})" for group in missing)
         raise Failed(
-            f"no file speaks of {', '.join(lost)}",
+            f"no file speaks of {', '.join(named)}",
             hint="Look at why its job failed, and run it again; the others need not be.",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from reconciler.core.model import (
     Status,
     Target,
 )
-from reconciler.core.plan import Bookkeeping, Plan, cluster_digest
+from reconciler.core.plan import Plan, cluster_digest
 from reconciler.core.result import AS_PLANNED, BEFORE, Result
 from reconciler.core.risk import Approval, Gate, gate
 from reconciler.core.settle import Moved, Settled, settle
@@ -58,6 +58,8 @@ from reconciler.ledger.lock import acquire
 from reconciler.platforms import registry as platforms_registry
 from reconciler.secrets.references import resolve
 
+Connections = Mapping[str, Body]
+NONE: Connections = MappingProxyType({})
 STOPPED = "stopped by a signal"
 ADDRESS = "bootstrap.servers"
 AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
@@ -143,10 +145,7 @@ class _Run:
 
 
 def apply(
-    plan: Plan,
-    options: Options,
-    connections: Mapping[str, Body] = MappingProxyType({}),
-    clusters: Set[str] | None = None,
+    plan: Plan, options: Options, connections: Connections = NONE, clusters: Set[str] | None = None
 ) -> Result:
     """Make it so, on every cluster, or write nothing anywhere.
 
@@ -205,22 +204,18 @@ def _references(value: Json, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _all_ready(
-    plan: Plan,
-    options: Options,
-    connections: Mapping[str, Body],
-    stack: ExitStack,
-    meant: Set[str],
+    plan: Plan, options: Options, connections: Connections, stack: ExitStack, meant: Set[str]
 ) -> tuple[dict[str, _Ready], Set[str]]:
     """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason.
 
     Beside them those on which this very plan came to its end before: there is nothing left of it, whatever came after.
     """
-    touched = meant & {key.cluster for key in (*_keys(plan.records), *_keys(plan.changes))}
+    touched = {r.key.cluster for r in plan.records} | {c.key.cluster for c in plan.changes}
     peers = {c.name: c.spec for c in plan.clusters} | dict(connections)
     targets = {
         c.name: Target(c.name, peers[c.name], plan.root, options.timeout, peers)
         for c in plan.clusters
-        if c.name in touched
+        if c.name in touched & meant
     }
     sessions, failures = side_by_side(targets, lambda name: _login(plan, targets[name], stack))
     # In the order of the clusters' ids, so that two applies of several clusters cannot block each other.
@@ -244,10 +239,6 @@ def _all_ready(
     return ready, spent.keys()
 
 
-def _keys(things: Iterable[Change] | Iterable[Bookkeeping]) -> Iterator[Key]:
-    return (thing.key for thing in things)
-
-
 def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
     platform = platforms_registry.load(str(target.spec["platform"]))
     expected = next(cluster.id for cluster in plan.clusters if cluster.name == target.name)
@@ -262,11 +253,7 @@ def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
 
 
 def _locked(
-    plan: Plan,
-    session: Session,
-    connections: Mapping[str, Body],
-    options: Options,
-    stack: ExitStack,
+    plan: Plan, session: Session, connections: Connections, options: Options, stack: ExitStack
 ) -> Keeper | None:
     """The ledger, with its lock held until the stack is closed. None without an Estate: nothing is recorded then."""
     if not plan.estate:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from types import MappingProxyType
+from collections.abc import Sequence, Set
 
-from reconciler.core.model import Body, Outcome, Status
+from reconciler.core.model import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.core.result import BEFORE, Result
-from reconciler.engine.applying import STOPPED, Unready, apply
+from reconciler.engine.applying import NONE, STOPPED, Connections, Unready, apply
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import Spent
 
-Connections = Mapping[str, Body]
-NOTHING: Connections = MappingProxyType({})
 
-
-def rollout(plan: Plan, options: Options, connections: Connections = NOTHING) -> Result:
+def rollout(plan: Plan, options: Options, connections: Connections = NONE) -> Result:
     """Like `apply`, stage by stage where the plan has any.
 
     Each stage is made ready when its turn comes: locked, read again, settled against the very plan that was approved. A

@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 import pytest
 import yaml
 
+from demo.wild import CUSTOMER, PASSWORD, SINK, call, fill
 from reconciler.cli.main import run
 from reconciler.core import snapshot as snapshots
 from reconciler.core.snapshot import Snapshot
@@ -18,7 +19,6 @@ from reconciler.sandbox import estate
 from tests.live.conftest import Live
 from tests.live.spec import Said, Spec
 from tests.live.test_topics import set_by_hand
-from tests.live.wild import CUSTOMER, PASSWORD, SINK, call, fill
 
 CLUSTERS = """apiVersion: kstate/v1
 kind: Cluster

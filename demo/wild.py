@@ -1,13 +1,18 @@
-"""Two clusters as people leave them: everything made with other clients and plain HTTP, nothing by kstate."""
+"""Two clusters as people leave them: everything made with other clients and plain HTTP, nothing by kstate.
+
+`python -m demo.wild` fills a sandbox of two clusters with registry and Connect, whose addresses are in the environment.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -24,7 +29,6 @@ from kafka.admin import (
 
 from reconciler.clients import quotas, users
 from reconciler.clients.kafka import login
-from reconciler.sandbox.shape import Cluster
 
 PASSWORD = "canary-of-somebody-4711"
 EVENTS = {"retention.ms": "604800000", "min.insync.replicas": "1", "compression.type": "zstd"}
@@ -58,16 +62,46 @@ SINK = {
 }
 
 
+class Cluster(Protocol):
+    """Where a cluster is, its registry and its Connect."""
+
+    @property
+    def bootstrap(self) -> str: ...
+
+    @property
+    def registry_url(self) -> str: ...
+
+    @property
+    def connect_url(self) -> str: ...
+
+
 @dataclass(frozen=True)
-class Wild:
-    """What was made: the cluster with everything (`eu`), and its smaller sister that copies from it (`us`)."""
+class Address:
+    """A cluster by its addresses."""
 
-    eu: Cluster
-    us: Cluster
+    bootstrap: str
+    registry_url: str
+    connect_url: str
 
 
-def fill(eu: Cluster, us: Cluster) -> Wild:
-    """Everything kstate has a kind for, as hands and other tools make it, on both clusters."""
+def main() -> int:
+    """Fill the sandbox that the environment names."""
+    names = (
+        "KSTATE_SANDBOX_BOOTSTRAP",
+        "KSTATE_SANDBOX_REGISTRY_URL",
+        "KSTATE_SANDBOX_CONNECT_URL",
+    )
+    eu = Address(*(os.environ[name] for name in names))
+    second = (os.environ[name.replace("SANDBOX_", "SANDBOX_2_")] for name in (names[0], names[2]))
+    bootstrap, connect = second
+    fill(eu, Address(bootstrap, "", connect))
+    print("made by hand: topics, ACLs, users, quotas, schemas, connectors and a mirror")
+    return 0
+
+
+def fill(eu: Cluster, us: Cluster) -> None:
+    """Everything kstate has a kind for, as hands and other tools make it: all of it on `eu`, some of it on `us` too,
+    which also copies from `eu`."""
     for cluster in (eu, us):
         admin = KafkaAdminClient(bootstrap_servers=cluster.bootstrap)
         with closing(admin):
@@ -81,7 +115,6 @@ def fill(eu: Cluster, us: Cluster) -> Wild:
     _registry(eu)
     _connectors(eu)
     _mirror(eu, us)
-    return Wild(eu, us)
 
 
 def _wait(done: Any) -> None:
@@ -122,13 +155,13 @@ def _acls(*, everything: bool) -> Iterator[ACL]:
     def acl(
         user: str,
         operations: str,
-        on: tuple[Any, str],
-        pattern: Any = LITERAL,
+        on: tuple[Any, ...],
         permission: Any = ACLPermissionType.ALLOW,
         host: str = "*",
     ) -> Iterator[ACL]:
+        resource, name, *pattern = on
         for word in operations.split():
-            what = ResourcePattern(on[0], on[1], pattern)
+            what = ResourcePattern(resource, name, *(pattern or [LITERAL]))
             yield ACL(f"User:{user}", host, OP[word], permission, what)
 
     yield from acl("shop-orders", "WRITE DESCRIBE CREATE", (TOPIC, "orders.placed"))
@@ -137,19 +170,19 @@ def _acls(*, everything: bool) -> Iterator[ACL]:
     yield from acl("shop-orders", "READ", (GROUP, "shop-orders"))
     if not everything:
         return
-    yield from acl("shop-orders", "WRITE", (TRANSACTION, "shop-orders-"), PREFIXED)
-    own = (TOPIC, "shop-enricher-")
-    yield from acl("shop-enricher", "CREATE DELETE READ WRITE DESCRIBE_CONFIGS", own, PREFIXED)
+    yield from acl("shop-orders", "WRITE", (TRANSACTION, "shop-orders-", PREFIXED))
+    own = (TOPIC, "shop-enricher-", PREFIXED)
+    yield from acl("shop-enricher", "CREATE DELETE READ WRITE DESCRIBE_CONFIGS", own)
     yield from acl("shop-enricher", "READ WRITE", (TOPIC, "orders.placed"))
     yield from acl("shop-enricher", "READ", (GROUP, "shop-enricher"))
-    yield from acl("shop-enricher", "WRITE", (TRANSACTION, "shop-enricher"), PREFIXED)
-    yield from acl("ops", "CREATE DELETE ALTER ALTER_CONFIGS", (TOPIC, "orders."), PREFIXED)
+    yield from acl("shop-enricher", "WRITE", (TRANSACTION, "shop-enricher", PREFIXED))
+    yield from acl("ops", "CREATE DELETE ALTER ALTER_CONFIGS", (TOPIC, "orders.", PREFIXED))
     yield from acl("ops", "CREATE ALTER ALTER_CONFIGS", (CLUSTER, "kafka-cluster"))
     yield from acl("watch dog", "READ DESCRIBE_CONFIGS", (TOPIC, "*"))
     yield from acl("watch dog", "DESCRIBE", (GROUP, "*"))
     yield from acl("watch dog", "DESCRIBE DESCRIBE_CONFIGS", (CLUSTER, "kafka-cluster"))
     deny = ACLPermissionType.DENY
-    yield from acl("guest", "READ", (TOPIC, "payments"), PREFIXED, deny)
+    yield from acl("guest", "READ", (TOPIC, "payments", PREFIXED), deny)
     yield from acl("guest", "READ", (TOPIC, "orders.shipped"), host="10.0.0.7")
     yield from acl("guest", "READ", (TOPIC, "orders.shipped"), host="10.0.0.8")
     yield from acl("shop.orders", "ALL", (TOPIC, "legacy-import"))
@@ -256,3 +289,7 @@ def _running(us: Cluster, name: str, copy: str) -> bool:
     tasks = [task["state"] for task in state["tasks"]]
     with closing(KafkaAdminClient(bootstrap_servers=us.bootstrap)) as admin:
         return tasks == ["RUNNING"] and copy in set(admin.list_topics())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
