@@ -49,6 +49,7 @@ def import_(
     from reconciler.cli.common import options, read_spec, tell_failures
     from reconciler.cli.console import clear_progress, tell
     from reconciler.engine.drafting import into_new, into_same
+    from reconciler.errors import BadUsage
 
     target = Path(out)
     same = Path(spec).is_dir() and target.resolve() == Path(spec).resolve()
@@ -56,7 +57,10 @@ def import_(
         _check_new(target)
     settings = options(clusters=cluster, labels=label, only=only, timeout=timeout, folder=spec)
     found = read_spec(spec, values)
-    made = into_same(found, settings) if same else into_new(found, settings, target)
+    try:
+        made = into_same(found, settings) if same else into_new(found, settings, target)
+    except OSError as error:
+        raise BadUsage(f"cannot write to {target}: {error.strerror}") from error
     clear_progress()
     if made.failures:
         tell("nothing was written: a spec of some of the clusters would look like all of them")

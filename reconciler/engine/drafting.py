@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -148,7 +149,7 @@ def _proven(found: Mapping[str, Gathered], folder: _Folder, options: Options) ->
         aside |= wrong
         drafts = [draft for draft in drafts if draft not in wrong]
         texts, wrong = _tried(drafts, folder, options)
-    save(folder.root, dict(_put_aside(aside)))
+    save(folder.root, dict(_put_aside(aside, folder)))
     return Imported(
         drafts,
         sorted(texts),
@@ -239,14 +240,29 @@ def _left_out(found: Mapping[str, Gathered], drafts: Iterable[Draft]) -> dict[Ke
     }
 
 
-def _put_aside(aside: Mapping[Draft, str]) -> Iterator[tuple[str, str]]:
+def _put_aside(aside: Mapping[Draft, str], folder: _Folder) -> Iterator[tuple[str, str]]:
     """Nothing is lost: a document that could not count stands beside the spec, with the reason in front of it."""
+    used: set[str] = set()
     for draft, why in aside.items():
         files = laid([draft], lambda _path: False, frozenset())
         for path, documents in files.documents.items():
             text, _ = placed([body for body, _ in documents])
-            stem = path.rpartition("/")[0]
-            safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in draft.name)[:100]
-            name = f"{ASIDE}/{stem}/{safe}-{'-'.join(draft.clusters)}.yaml"
+            name = next(
+                n for n in _names_aside(draft, path) if n not in used and not folder.taken(n)
+            )
+            used.add(name)
             yield name, f"# Left out: {' '.join(why.split())}\n{text}"
-        yield from ((f"{ASIDE}/{path}", text) for path, text in files.texts.items())
+        # A schema's text: as often as it is left out, it is the same one.
+        new = ((f"{ASIDE}/{path}", text) for path, text in files.texts.items())
+        for name, text in new:
+            if name not in used and not folder.taken(name):
+                used.add(name)
+                yield name, text
+
+
+def _names_aside(draft: Draft, path: str) -> Iterator[str]:
+    kind = path.rpartition("/")[0]
+    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in draft.name)[:100]
+    stem = f"{ASIDE}/{kind}/{safe}-{'-'.join(draft.clusters)}"
+    yield f"{stem}.yaml"
+    yield from (f"{stem}-{number}.yaml" for number in itertools.count(2))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.core.model import Json
 from reconciler.core.plan import plain
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
 
 WIDTH = 110
 BETWEEN = "---\n"
@@ -30,16 +35,26 @@ def placed(documents: Sequence[Mapping[str, Json]]) -> tuple[str, list[int]]:
 
 
 def _texts(documents: Iterable[Mapping[str, Json]]) -> Iterator[str]:
+    return (_text(json.dumps(plain(document))) for document in documents)
+
+
+@lru_cache(maxsize=1 << 17)
+def _text(document: str) -> str:
+    """One document, given as JSON: an import writes most of them more than once."""
+    out = StringIO()
+    _dumper().dump(_styled(json.loads(document)), out)
+    return out.getvalue()
+
+
+@cache
+def _dumper() -> YAML:
     from ruamel.yaml import YAML
 
     yaml = YAML()
     yaml.width = WIDTH * 4  # never folded: a name must be found by searching for it
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.brace_single_entry_mapping_in_flow_sequence = True
-    for document in documents:
-        out = StringIO()
-        yaml.dump(_styled(plain(document)), out)
-        yield out.getvalue()
+    return yaml
 
 
 def _styled(value: Any, indent: int = 0) -> Any:

@@ -292,3 +292,34 @@ def test_a_plan_file_whose_stages_do_not_add_up_is_refused(
     saved.write_text(json.dumps(body | {"seal": sha256(body)}))
     assert run(["apply", str(saved)]) == 4
     assert not fleet.done("second")
+
+
+# --- jobs
+
+
+def test_results_of_many_jobs_are_one_result(
+    fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.cluster("one")
+    fleet.cluster("two", "refuses")
+    assert run(["fleet", "matrix", str(fleet.folder)]) == 0
+    (tmp_path / "matrix.json").write_text(capsys.readouterr().out)
+    for name, code in (("one", 0), ("two", 1)):
+        assert fleet.run("apply", "--yes", "--format", "json", "-c", name) == code
+        (tmp_path / f"{name}.json").write_text(capsys.readouterr().out)
+    files = [str(tmp_path / f"{name}.json") for name in ("one", "two")]
+    merge = ["fleet", "merge", "--matrix", str(tmp_path / "matrix.json")]
+    assert run([*merge, *files, "--out", str(tmp_path / "all.json")]) == 6
+    told = json.loads(capsys.readouterr().out)
+    assert (told["clusters"], told["summary"]["done"], told["summary"]["failed"]) == (
+        ["one", "two"],
+        1,
+        1,
+    )
+    assert json.loads((tmp_path / "all.json").read_text()) == told
+    assert run([*merge, files[0]]) == 1
+    assert "no file speaks of group 2 (two)" in capsys.readouterr().err
+    assert run([*merge, *files, str(tmp_path / "matrix.json")]) == 64
+    body = json.loads((tmp_path / "one.json").read_text())
+    (tmp_path / "one.json").write_text(json.dumps(body | {"surprise": 1}))
+    assert run([*merge, *files]) == 4

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -52,20 +53,19 @@ INIT = (
 
 
 @pytest.fixture(scope="module")
-def wild(sandboxes: Callable[..., Live]) -> Live:
-    """Two clusters full of things that other clients made."""
+def wild(sandboxes: Callable[..., Live]) -> Iterator[Live]:
+    """Two clusters full of things that other clients made, their addresses in the environment."""
     live = sandboxes(clusters=2, extras=frozenset({"connect", "registry"}))
     fill(*live.sandbox.clusters)
-    return live
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in estate.environment(live.sandbox).items():
+            patch.setenv(name, value)
+        yield live
 
 
 @pytest.fixture
-def spec(
-    wild: Live, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Spec:
+def spec(wild: Live, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Spec:
     """A folder with nothing but where the clusters are."""
-    for name, value in estate.environment(wild.sandbox).items():
-        monkeypatch.setenv(name, value)
     (tmp_path / "where").mkdir()
     (tmp_path / "where" / "clusters.yaml").write_text(CLUSTERS)
     return Spec(tmp_path / "where", capfd)
@@ -249,62 +249,82 @@ def test_a_second_import_adds_only_what_is_new(wild: Live, spec: Spec, tmp_path:
 # --- plans from a snapshot
 
 
-@pytest.fixture
-def repository(spec: Spec, tmp_path: Path) -> Path:
-    """Everything imported and owned."""
-    folder = tmp_path / "repository"
-    assert spec.run("import", str(spec.folder), "--out", str(folder)).code == 0
-    assert spec.run("adopt", str(folder), "--yes").code == 0
+@pytest.fixture(scope="module")
+def adopted(wild: Live, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything imported and owned, once."""
+    where = tmp_path_factory.mktemp("where")
+    (where / "clusters.yaml").write_text(CLUSTERS)
+    folder = tmp_path_factory.mktemp("adopted") / "repository"
+    assert run(["import", str(where), "--out", str(folder)]) == 0
+    assert run(["adopt", str(folder), "--yes"]) == 0
     return folder
 
 
-EDITS: list[tuple[str, str, str, bool]] = [
-    ("topics/orders.yaml", "retention.ms: 365d", "retention.ms: 500d", True),
-    ("topics/orders.yaml", "retention.ms: 365d", "retention.ms: 5d", False),
-    ("topics/orders.yaml", "partitions: 3", "partitions: 5", True),
-    ("topics/orders.yaml", "partitions: 3", "partitions: 2", True),
-    ("topics/state.yaml", "clusters: [eu, us]", "clusters: [eu, us], ensure: absent", False),
-    ("acls/shop.yaml", "operation: Create", "operation: Alter", True),
-    ("connectors/orders.yaml", "errors.tolerance: all", "errors.tolerance: none", True),
-    ("connectors/orders.yaml", "DATABASE_PASSWORD", "OTHER_PASSWORD", True),
-    ("connectors/orders.yaml", "state: paused", "state: running", True),
-    ("mirrors/payments.yaml", "[payments.*]", "[payments.*, orders.*]", True),
-    ("schemas/orders.placed-value.avsc", '"type": "string"', '"type": "long"', True),
-    ("schemas/orders.yaml", "compatibility: FULL", "compatibility: NONE", True),
-    ("schemas/orders.yaml", ", version: 1", "", True),
+@pytest.fixture
+def repository(adopted: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    return Path(shutil.copytree(adopted, tmp_path / "repository"))
+
+
+Edit = tuple[str, str, str]
+# What somebody changes in one pull request, and whether the digest can be known without asking anybody.
+REQUESTS: list[tuple[bool, list[Edit]]] = [
     (
-        "schemas/customers-value.proto",
-        "string name = 2;",
-        "string name = 2; string mail = 3;",
         True,
+        [
+            ("topics/orders.yaml", "retention.ms: 365d", "retention.ms: 500d"),
+            ("acls/shop.yaml", "operation: Create", "operation: Alter"),
+            ("connectors/orders.yaml", "errors.tolerance: all", "errors.tolerance: none"),
+            ("mirrors/payments.yaml", "[payments.*]", "[payments.*, orders.*]"),
+            ("schemas/orders.placed-value.avsc", '"type": "string"', '"type": "long"'),
+            ("schemas/customers-value.proto", "name = 2;", "name = 2; string mail = 3;"),
+            ("users/shop.yaml", "iterations: 4096", "iterations: 8192"),
+            ("quotas/shop.yaml", "1048576", "1000"),
+        ],
     ),
-    ("users/shop.yaml", "iterations: 4096", "iterations: 8192", True),
-    ("quotas/shop.yaml", "1048576", "1000", True),
+    (
+        True,
+        [
+            ("topics/orders.yaml", "partitions: 3", "partitions: 5"),
+            ("connectors/orders.yaml", "DATABASE_PASSWORD", "OTHER_PASSWORD"),
+            ("schemas/orders.yaml", "compatibility: FULL", "compatibility: NONE"),
+        ],
+    ),
+    (
+        True,
+        [
+            ("topics/orders.yaml", "partitions: 3", "partitions: 2"),
+            ("connectors/orders.yaml", "state: paused", "state: running"),
+            ("schemas/orders.yaml", ", version: 1", ""),
+        ],
+    ),
+    (False, [("topics/orders.yaml", "retention.ms: 365d", "retention.ms: 5d")]),
+    (False, [("topics/state.yaml", "clusters: [eu, us]", "clusters: [eu, us], ensure: absent")]),
 ]
 TOLD = ("action", "owner", "before", "after", "edits", "steps", "expects", "note", "sources")
 
 
+@pytest.mark.parametrize(("alike", "edits"), REQUESTS)
 def test_a_plan_from_a_snapshot_is_the_plan_of_the_live_clusters(
-    spec: Spec, repository: Path, monkeypatch: pytest.MonkeyPatch
+    spec: Spec, repository: Path, monkeypatch: pytest.MonkeyPatch, alike: bool, edits: list[Edit]
 ) -> None:
     """Change by change; the digest too, wherever nobody has to be asked what a change would cost."""
     found = taken(spec, repository)
     assert PASSWORD not in snapshots.render(found).decode()
-    offline = ("--offline", str(repository.parent / "snapshot.json"))
-    for file, before, after, alike in EDITS:
+    for file, before, after in edits:
         text = (repository / file).read_text()
         assert before in text, file
         (repository / file).write_text(text.replace(before, after, 1))
-        live = spec.run("plan", str(repository), "--format", "json").json
-        with monkeypatch.context() as alone:
-            for name in list(_environment()):
-                alone.delenv(name)
-            recorded = spec.run("plan", str(repository), "--format", "json", *offline).json
-        (repository / file).write_text(text)
-        assert _changes(recorded) == _changes(live), after
-        assert (recorded["digest"] == live["digest"]) is alike, after
-        [risk] = [r for r in recorded["risks"] if r["code"] == "KS132"]
-        assert ("another digest" in risk["message"]) is not alike, after
+    live = spec.run("plan", str(repository), "--format", "json").json
+    for name in _environment():
+        monkeypatch.delenv(name)
+    offline = ("--offline", str(repository.parent / "snapshot.json"))
+    recorded = spec.run("plan", str(repository), "--format", "json", *offline).json
+    assert _changes(recorded) == _changes(live)
+    assert len(_changes(live)) >= len(edits) - 1
+    assert (recorded["digest"] == live["digest"]) is alike
+    [risk] = [r for r in recorded["risks"] if r["code"] == "KS132"]
+    assert ("another digest" in risk["message"]) is not alike
 
 
 def _environment() -> list[str]:
@@ -370,6 +390,26 @@ def test_a_snapshot_knows_what_it_does_not_know(
     assert said.code == 0, said.err
     assert "its Cluster document is another one than when the snapshot was taken" in said.out
     assert "the snapshot has no ledger __other" in said.out
+
+
+def test_a_ledger_on_another_cluster_is_in_the_snapshot_too(
+    spec: Spec, repository: Path, tmp_path: Path
+) -> None:
+    (repository / "estate.yaml").write_text(
+        "apiVersion: kstate/v1\nkind: Estate\nmetadata: {name: elsewhere}\n"
+        "spec: {ledger: {topic: __kstate_elsewhere, cluster: us}}\n"
+    )
+    assert spec.run("adopt", str(repository), "--yes", "-c", "eu").code == 0
+    taken(spec, repository)
+    (repository / "quotas" / "client.yaml").unlink()
+    offline = ("--offline", str(tmp_path / "snapshot.json"))
+    live, recorded = (
+        spec.run("plan", str(repository), "-c", "eu", "--format", "json", *more).json
+        for more in ((), offline)
+    )
+    assert _changes(live)["eu/quota/client-id=*"]["action"] == "delete"
+    assert _changes(recorded) == _changes(live)
+    assert recorded["digest"] == live["digest"]
 
 
 # --- waves, with a ledger
