@@ -15,6 +15,8 @@ from reconciler.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Set
+
     from reconciler.core.snapshot import Snapshot
 
 
@@ -37,20 +39,33 @@ def snapshot(
     from reconciler.cli.common import options, read_spec, tell_failures
     from reconciler.cli.console import clear_progress, tell
     from reconciler.cli.whole import check_writable, write_whole
+    from reconciler.core.result import fold
     from reconciler.core.snapshot import render
     from reconciler.engine.recording import snapshot as record
     from reconciler.reports.words import visible
 
     check_writable(out)
     settings = options(clusters=cluster, labels=label, timeout=timeout, folder=spec)
-    made, failures = record(read_spec(spec, values), settings)
+    found = read_spec(spec, values)
+    made, failures = record(found, settings)
     clear_progress()
     for line in _told(made):
         tell(visible(line))
     if made.clusters:
         write_whole(out, render(made))
         tell(f"snapshot saved; it is good until {made.expires}: kstate plan --offline {out}")
-    raise typer.Exit(tell_failures(dict(failures)))
+    in_use = {document.kind for document in found.documents}
+    raise typer.Exit(fold([tell_failures(dict(failures)), *_lacking(made, in_use)]))
+
+
+def _lacking(made: Snapshot, in_use: Set[str]) -> Iterator[int]:
+    """A failure for every kind that the spec has documents of and that could not be read."""
+    from reconciler.kinds.registry import load
+
+    for cluster in made.clusters:
+        yield from (
+            1 for name, k in cluster.kinds.items() if k.unread and load()[name].document in in_use
+        )
 
 
 def _told(made: Snapshot) -> list[str]:

@@ -163,12 +163,16 @@ def laid(drafts: Sequence[Draft], taken: Callable[[str], bool], profiles: Set[st
     if shared:
         documents[_free("profiles.yaml", taken)] = [(profile, None) for profile in shared]
     texts: dict[str, str] = {}
+    used: set[str] = set()  # in small letters: to some disks `A.avsc` and `a.avsc` are one file
     for draft, spec in zip(drafts, told, strict=True):
         path = _free(file_of(draft.kind, draft.name), taken)
         members = {}
         for member, text in draft.texts.items():
-            name = _text_name(draft, str(spec[member]), path, lambda p: taken(p) or p in texts)
+            name = _text_name(
+                draft, str(spec[member]), path, lambda p: taken(p) or p.lower() in used
+            )
             texts[_beside(path, name)] = text
+            used.add(_beside(path, name).lower())
             members[member] = name
         documents.setdefault(path, []).append((_whole(draft, {**spec, **members}), draft))
     return Files(documents, texts)

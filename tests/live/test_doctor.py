@@ -147,6 +147,41 @@ def test_what_nobody_can_see_is_said_to_be_so(
     assert "this login may not see whether it has it" in said.out
 
 
+def test_a_snapshot_says_what_it_could_not_read_and_no_plan_guesses_it(
+    kafka: Any, spec: Spec, user: User, name: str, tmp_path: Path
+) -> None:
+    """Users and ACLs need Describe on the cluster. A plan that needs none of them is made; one that does fails."""
+    user.may("Describe", "DescribeConfigs", topics=name).spec(spec)
+    spec.write(topic(f"{name}a", partitions=1))
+    record = str(tmp_path / "snapshot.json")
+    said = spec.run("snapshot", str(spec.folder), "--out", record)
+    assert (said.code, "user could not be read, so no plan from here can hold one" in said.err) == (
+        0,
+        True,
+    )
+    assert spec.plan("--offline", record).code == 2
+    spec.write(
+        topic(f"{name}a", partitions=1),
+        acl(f"{name}b", "User:x", grants=[{"role": "producer", "topics": ["t"]}]),
+    )
+    said = spec.plan("--offline", record)
+    assert (said.code, "Acl could not be read when the snapshot was taken" in said.err) == (1, True)
+    assert spec.run("snapshot", str(spec.folder), "--out", record).code == 1
+
+
+def test_a_topic_that_may_not_be_seen_is_not_one_that_is_not_there(
+    kafka: Any, spec: Spec, user: User, name: str, tmp_path: Path
+) -> None:
+    spec.write(topic(f"{name}a", partitions=1))
+    assert spec.apply().code == 0
+    user.may("Describe", "DescribeConfigs", topics=f"{name}other").spec(spec)
+    record = str(tmp_path / "snapshot.json")
+    said = spec.run("snapshot", str(spec.folder), "--out", record)
+    assert (said.code, "TOPIC_AUTHORIZATION_FAILED" in said.err) == (1, True)
+    said = spec.plan("--offline", record)
+    assert (said.code, said.out) == (1, "")
+
+
 # --- who we are
 
 
