@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo examples docs test lint bench bench-large crash-matrix mutants clean
+.PHONY: demo examples docs site vendor-calls test test-extra lint bench bench-large crash-matrix mutants clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml
@@ -22,8 +22,27 @@ examples: $(READY)
 docs: $(READY)
 	@$(BIN)/python -m docs.generate
 
+# The docs site, strictly: a link that leads nowhere is an error.
+site: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/python -m mkdocs build --quiet --strict
+
+# Every call to a vendor's API, noted while the platforms' tests run; writes docs/vendor-calls.md.
+vendor-calls: $(READY)
+	@rm -rf .trace && mkdir .trace
+	@KSTATE_VENDOR_TRACE=$(CURDIR)/.trace $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/platforms tests/secrets
+	@$(BIN)/python -m docs.vendor_calls .trace
+	@rm -rf .trace
+
 test: $(READY)
+	@echo 'left out here: tests/extra, which needs Chromium, axe-core, actionlint and zizmor (make test-extra)'
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations=15
+
+# The page of HTML in a real browser, the workflows under their linters. `.ci/extra` installs what this needs first.
+test-extra: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,extra]'
+	@npm ci --silent --no-audit --no-fund --prefix tests/extra
+	@$(BIN)/python -m pytest -q tests/extra
 
 lint: $(READY)
 	@$(BIN)/ruff check .

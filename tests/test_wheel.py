@@ -27,6 +27,8 @@ def test_the_schemas_are_in_the_wheel(wheel: Path) -> None:
     for schema in (ROOT / "schemas").glob("*.json"):
         assert f"reconciler/schemas/{schema.name}" in names
     assert "reconciler/py.typed" in names
+    page = {f"reconciler/reports/page/page.{end}" for end in ("html", "css", "js")}
+    assert page <= names
     assert not {name for name in names if name.startswith(("tests/", "bench/", "demo/"))}
 
 

@@ -17,6 +17,7 @@ from reconciler.cli.common import (
     ValuesOption,
     WaveOption,
 )
+from reconciler.cli.showing import FormatOption
 
 if TYPE_CHECKING:
     import threading
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from reconciler.core.risk import Approval, Gate
     from reconciler.engine.clusters import Options
     from reconciler.engine.planning import Planned
-
-FORMATS = ("text", "json")
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +50,7 @@ def apply(
         typer.Option("--expect", metavar="DIGEST", help="Apply only if this is the plan's digest."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Approves no risk.")] = False,
-    form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
+    form: FormatOption = "text",
     wait: Annotated[
         str,
         typer.Option(
@@ -68,11 +67,13 @@ def apply(
     """Make it so."""
     from dataclasses import replace
 
-    from reconciler.cli.common import check_format, options, seconds
+    from reconciler.cli.common import options, seconds
     from reconciler.cli.said import approval, check_digest
+    from reconciler.cli.showing import check_form, uploading
     from reconciler.core.plan import seal
+    from reconciler.reports.forms import RESULT
 
-    check_format(form, FORMATS)
+    check_form(form, RESULT)
     check_digest(expect)
     approvals = [approval(text) for text in approve or ()]
     saved = spec.endswith(".json")
@@ -85,7 +86,8 @@ def apply(
         folder="." if saved else spec,
     )
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
-    made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
+    with uploading(form, spec):
+        made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
     if made.failures:
         raise typer.Exit(_unplanned(made, approvals, form))
     settings = replace(settings, seal=seal(made.plan) if saved else "")
@@ -110,7 +112,8 @@ def _planned(spec: str, settings: Options, values: str | None) -> Planned:
 
 def _unplanned(made: Planned, approvals: list[Approval], form: str) -> int:
     """Where a cluster could not be planned nothing is written anywhere; what stands in the way of the rest is told."""
-    from reconciler.cli.common import show_plan, tell_failures
+    from reconciler.cli.common import tell_failures
+    from reconciler.cli.showing import show_plan
     from reconciler.core.result import fold
     from reconciler.engine.applying import stands_in_the_way
 
@@ -135,9 +138,11 @@ def _saved(path: str, settings: Options, values: str | None) -> Planned:
 
 
 def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish: _Wish) -> int:
-    from reconciler.cli.common import consent, show_plan
+    from reconciler.cli.common import consent
     from reconciler.cli.console import tell
+    from reconciler.cli.showing import show_plan
     from reconciler.core.model import Level, Risk
+    from reconciler.core.result import Result, refused
     from reconciler.engine.applying import check_expected, check_fresh, stands_in_the_way
     from reconciler.reports.words import visible
 
@@ -153,8 +158,10 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
         why = "cannot be approved" if never else "matched nothing in this plan"
         tell(f"note: --approve {visible(str(unused))} {why}")
     if gate.blocked:
+        _show_unless_read(refused(plan, gate.blocked), wish.form)
         return _refuse(gate)
     if not plan.changes and not plan.records:
+        _show_unless_read(Result(plan, (), written=False), wish.form)
         return 0
     if plan.changes and not wish.agreed:
         consent(f"Apply {len(plan.changes):,} changes?", interactive=sys.stdin.isatty())
@@ -189,15 +196,16 @@ def _write(made: Planned, settings: Options, form: str) -> int:
 
 
 def _show(result: Result, form: str) -> None:
-    from reconciler.cli.console import clear_progress, coloured, out, out_json
-    from reconciler.core.result import to_json
-    from reconciler.reports import text
+    from reconciler.cli.showing import show
+    from reconciler.reports.forms import RESULT
 
-    clear_progress()
-    if form == "json":
-        out_json(to_json(result))
-    elif result.outcomes:
-        out(text.result(result, text.ansi if coloured(sys.stdout) else text.plain))
+    show(form, RESULT, result, root=result.plan.root)
+
+
+def _show_unless_read(result: Result, form: str) -> None:
+    """An apply that did nothing. A person has just read the plan; a machine gets the result that it asked for."""
+    if form != "text":
+        _show(result, form)
 
 
 @contextmanager
@@ -205,12 +213,14 @@ def _signals(stop: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM let the batch in flight finish; a second one ends at once, as the system would."""
     import signal
 
+    from reconciler.cli.console import tell
+
     def ask_to_stop(number: int, _frame: object) -> None:
         if stop.is_set():
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
-        sys.stderr.write("\nstopping after the batch in flight; once more to end at once\n")
+        tell("stopping after the batch in flight; once more to end at once", "warning")
 
     before = {
         number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)

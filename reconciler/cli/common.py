@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from reconciler.core.plan import Plan
     from reconciler.engine.clusters import Options
     from reconciler.errors import KstateError
     from reconciler.spec.folder import Spec
@@ -56,9 +55,15 @@ TimeoutOption = Annotated[
 
 def read_spec(folder: str, values: str | None) -> Spec:
     """The spec as its schemas allow it. Raises SpecInvalid with every problem at once."""
+    from reconciler.errors import SpecInvalid
     from reconciler.spec.folder import load
 
-    return load(Path(folder), values=Path(values) if values else None)
+    try:
+        return load(Path(folder), values=Path(values) if values else None)
+    except SpecInvalid as invalid:
+        from reconciler.engine.intent import all_of_it
+
+        raise all_of_it(invalid) from None
 
 
 def options(
@@ -74,7 +79,7 @@ def options(
     from datetime import UTC, datetime
     from uuid import uuid4
 
-    from reconciler.cli.console import progress
+    from reconciler.cli.watching import say
     from reconciler.engine.clusters import Options
 
     for glob in only or ():
@@ -92,7 +97,7 @@ def options(
         timeout=seconds(timeout),
         commit=commit_of(folder),
         root=folder if Path(folder).is_dir() else str(Path(folder).parent),
-        say=progress(),
+        say=say,
         who=who(),
         apply_id=uuid4().hex[:16],
     )
@@ -194,27 +199,6 @@ def consent(question: str, *, interactive: bool) -> None:
     answer = typer.prompt(f"{question} Only `yes` does it", default="no", err=True)
     if answer.strip() != "yes":
         raise Blocked("nothing was written: the answer was not `yes`")
-
-
-def show_plan(plan: Plan, form: str) -> None:
-    """The plan on stdout in one of the forms."""
-    import sys
-
-    from reconciler.cli.console import clear_progress, coloured, out, out_json
-
-    clear_progress()
-    if form == "json":
-        from reconciler.core.plan import to_json
-
-        out_json(to_json(plan), sort_keys=True)
-    elif form == "markdown":
-        from reconciler.reports import markdown
-
-        out(markdown.plan(plan))
-    else:
-        from reconciler.reports import text
-
-        out(text.plan(plan, text.ansi if coloured(sys.stdout) else text.plain))
 
 
 def check_format(form: str, known: tuple[str, ...]) -> None:

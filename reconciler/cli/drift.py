@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,11 +15,11 @@ from reconciler.cli.common import (
     TimeoutOption,
     ValuesOption,
 )
+from reconciler.cli.showing import FormatOption
 
 if TYPE_CHECKING:
-    from reconciler.core.drift import Drift
-
-FORMATS = ("text", "json")
+    from reconciler.core.estate import Live
+    from reconciler.spec.folder import Spec
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def drift(
     spec: SpecArgument = ".",
-    form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
+    form: FormatOption = "text",
     cluster: ClusterOption = None,
     label: LabelOption = None,
     only: OnlyOption = None,
@@ -35,31 +36,27 @@ def drift(
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Show what was changed behind kstate's back."""
-    from reconciler.cli.common import check_format, options, read_spec, tell_failures
+    from reconciler.cli.common import options, read_spec, tell_failures
+    from reconciler.cli.showing import check_form, show, uploading
     from reconciler.core.result import fold
     from reconciler.engine.drifting import drift as look
+    from reconciler.reports.forms import DRIFT, ESTATE, UPLOADED
 
-    check_format(form, FORMATS)
-    found = look(
-        read_spec(spec, values),
-        options(clusters=cluster, labels=label, only=only, timeout=timeout, folder=spec),
-    )
-    if found.drift.clusters:
-        _show(found.drift, form)
+    check_form(form, DRIFT)
+    live: list[Live] = []
+    asked = options(clusters=cluster, labels=label, only=only, timeout=timeout, folder=spec)
+    with uploading(form, spec):
+        seen = live.extend if form in ESTATE else None
+        read = read_spec(spec, values)
+        found = look(read, replace(asked, seen=seen))
+    if found.drift.clusters or form in UPLOADED:
+        more: dict[str, Any] = {"failures": found.failures, "owners": _owners(read), "live": live}
+        show(form, DRIFT, found.drift, root=asked.root, **more)
     failed = tell_failures(dict(found.failures)) if found.failures else 0
     raise typer.Exit(fold([failed, 2 if found.drift.drifted else 0]))
 
 
-def _show(drift: Drift, form: str) -> None:
-    import sys
-
-    from reconciler.cli.console import clear_progress, coloured, out, out_json
-    from reconciler.core.drift import to_json
-    from reconciler.reports import drift as report
-    from reconciler.reports.text import ansi, plain
-
-    clear_progress()
-    if form == "json":
-        out_json(to_json(drift))
-    else:
-        out(report.text(drift, ansi if coloured(sys.stdout) else plain))
+def _owners(spec: Spec) -> dict[str, str]:
+    """The teams that documents name, by the documents' places."""
+    named = ((document.source, document.metadata.get("owner")) for document in spec.documents)
+    return {source: str(owner) for source, owner in named if owner}

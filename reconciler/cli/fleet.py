@@ -175,17 +175,20 @@ def _kind(bodies: Mapping[str, dict[str, Any]]) -> str:
 
 def _plans(files: Sequence[str], found: list[Group], wish: _Wish) -> int:
     """The plans as one: shown whatever is missing, saved only when nothing is."""
-    from reconciler.cli.common import show_plan
     from reconciler.cli.plan import exit_code, save
     from reconciler.cli.saved import read_plan
+    from reconciler.cli.showing import show_plan
     from reconciler.core.fleet import check_complete, check_shards, lost, merged_plan
     from reconciler.errors import Stale
     from reconciler.kinds.registry import load
+    from reconciler.platforms.registry import kind_of
 
     plans: dict[str, Plan] = {file: read_plan(file) for file in files}
     seen = {file: [c.name for c in plan.clusters] for file, plan in plans.items()}
     check_shards(found, seen)
-    made = merged_plan(plans, load(), whole=wish.whole and not lost(found, seen))
+    clusters = {c.name: c.spec for plan in plans.values() for c in plan.clusters}
+    whole = wish.whole and not lost(found, seen)
+    made = merged_plan(plans, load(), kind_of(clusters), whole=whole)
     show_plan(made, wish.form)
     check_complete(found, seen)
     if wish.expect not in (None, made.digest):

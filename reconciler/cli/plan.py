@@ -16,12 +16,12 @@ from reconciler.cli.common import (
     ValuesOption,
     WaveOption,
 )
+from reconciler.cli.showing import FormatOption
 
 if TYPE_CHECKING:
+    from reconciler.core.estate import Live
     from reconciler.core.plan import Plan
     from reconciler.spec.folder import Spec
-
-FORMATS = ("text", "json", "markdown")
 
 
 def register(app: typer.Typer) -> None:
@@ -37,9 +37,7 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
     ] = False,
-    form: Annotated[
-        str, typer.Option("--format", metavar="F", help="text, json or markdown.")
-    ] = "text",
+    form: FormatOption = "text",
     verify_passwords: Annotated[
         bool,
         typer.Option(
@@ -60,26 +58,31 @@ def plan(
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Show what would change."""
-    from reconciler.cli.common import check_format, options, read_spec, show_plan, tell_failures
+    from reconciler.cli.common import options, read_spec, tell_failures
     from reconciler.cli.console import tell
     from reconciler.cli.recorded import read_snapshot
+    from reconciler.cli.showing import check_form, show_plan, uploading
     from reconciler.core.result import fold
     from reconciler.engine.planning import plan as make
+    from reconciler.reports.forms import ESTATE, PLAN, UPLOADED
     from reconciler.reports.words import shell
 
-    check_format(form, FORMATS)
+    check_form(form, PLAN)
     if out is not None:
         _check_target(out)
     recorded = read_snapshot(offline, verify=verify_passwords) if offline is not None else None
-    found = read_spec(spec, values)
-    if out:
-        _refuse_literal_secrets(found)
-    asked = options(
-        clusters=cluster, labels=label, waves=wave, only=only, timeout=timeout, folder=spec
-    )
-    made = make(found, replace(asked, verify=verify_passwords, snapshot=recorded))
-    if made.plan.clusters:
-        show_plan(made.plan, form)
+    live: list[Live] = []
+    with uploading(form, spec):
+        found = read_spec(spec, values)
+        if out:
+            _refuse_literal_secrets(found)
+        asked = options(
+            clusters=cluster, labels=label, waves=wave, only=only, timeout=timeout, folder=spec
+        )
+        asked = replace(asked, verify=verify_passwords, snapshot=recorded)
+        made = make(found, replace(asked, seen=live.extend if form in ESTATE else None))
+    if made.plan.clusters or form in UPLOADED:
+        show_plan(made.plan, form, failures=made.failures, live=live)
     if made.failures:
         if out:
             tell(f"not saved: {shell(out)} would leave out what could not be planned")

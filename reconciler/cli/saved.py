@@ -59,7 +59,13 @@ def _has_the_form(data: bytes) -> bool:
     from reconciler.spec.schema import folder
 
     form = json.loads((folder() / "plan.v1.json").read_bytes())
-    return bool(jsonschema_rs.validator_for(form).is_valid(json.loads(data)))
+    validator, body = jsonschema_rs.validator_for(form), json.loads(data)
+    try:
+        return bool(validator.is_valid(body))
+    except UnicodeEncodeError:
+        # It reads UTF-8 only, which holds no half pair of UTF-16; what stands there instead makes no difference to it.
+        text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        return bool(validator.is_valid(json.loads(text)))
 
 
 def _adds_up(plan: Plan) -> bool:
@@ -76,6 +82,7 @@ def _adds_up(plan: Plan) -> bool:
         and len({*changed}) == len(changed)
         and all(key.cluster in clusters and key.kind in load() for key in keys)
         and all(isinstance(cluster.spec.get("platform"), str) for cluster in plan.clusters)
+        and plan.owners.keys() <= {*changed}
         and all(_shown_as_done(change) for change in plan.changes)
     )
 

@@ -92,8 +92,8 @@ class Binding(NamedTuple):
 Answers = dict[Binding, str | LostAnswer | None]
 
 
-def read(kafka: Kafka, *, rare: bool = False) -> Iterator[Binding]:
-    """Every binding of the cluster; those on `RARE` resources by name only when asked for.
+def read(kafka: Kafka, *, rare: bool = False, principal: str = "") -> Iterator[Binding]:
+    """Every binding of the cluster, or of one principal; those on `RARE` resources by name only when asked for.
 
     librdkafka answers an empty list without an error when we may not look and when there is no authorizer
     (measured), so the right to look is proven first. Raises ServerRefused without it.
@@ -108,7 +108,7 @@ def read(kafka: Kafka, *, rare: bool = False) -> Iterator[Binding]:
         ResourceType.ANY,
         anyone,
         ResourcePatternType.ANY,
-        anyone,
+        principal or anyone,
         anyone,
         AclOperation.ANY,
         AclPermissionType.ANY,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.clients.http import Answer, Http
+from reconciler.clients.http import Answer, Http, a_list, told
 from reconciler.errors import ServerRefused
 
 # Creating or changing hangs until a dead worker's session is over, 10 s by default, and then succeeds.
@@ -71,10 +71,12 @@ class Opinion:
 def read(worker: Http) -> dict[str, Connector]:
     """Every connector with its configuration and state, in one call."""
     query = (("expand", "info"), ("expand", "status"))
-    answer = _fine(worker, worker.send("GET", "connectors", query=query), "GET /connectors")
-    if not isinstance(answer.body, Mapping):
-        raise ServerRefused(f"{worker.what} ({worker.url}): GET /connectors: {answer.words}")
-    return {str(name): _connector(str(name), found) for name, found in answer.body.items()}
+    answer = worker.send("GET", "connectors", query=query)
+    return told(worker, answer, "GET /connectors", _connectors)
+
+
+def _connectors(body: Any) -> dict[str, Connector]:
+    return {str(name): _connector(str(name), found) for name, found in body.items()}
 
 
 def _connector(name: str, found: Mapping[str, Any]) -> Connector:
@@ -124,27 +126,48 @@ def _there(one: Connector, wanted: str, waited: float) -> bool:
 
 def plugins(worker: Http) -> tuple[str, ...]:
     """The classes of the connectors that can be made here."""
-    answer = _fine(worker, worker.send("GET", "connector-plugins"), "GET /connector-plugins")
-    return tuple(sorted(str(plugin["class"]) for plugin in answer.body))
+    answer = worker.send("GET", "connector-plugins")
+    return told(worker, answer, "GET /connector-plugins", _classes)
+
+
+def _classes(body: Any) -> tuple[str, ...]:
+    return tuple(sorted(str(plugin["class"]) for plugin in a_list(body)))
 
 
 def passwords(worker: Http, plugin: str) -> frozenset[str]:
-    """The keys that a plugin declares as passwords. Empty where a worker does not tell (before 3.2, KIP-769)."""
-    answer = worker.send("GET", "connector-plugins", plugin, "config")
-    if not answer.ok or not isinstance(answer.body, Sequence):
+    """The keys that a plugin declares as passwords. Empty where a worker does not tell (before 3.2, KIP-769).
+
+    Any other failure is one: not to know what is secret would be to show it.
+    """
+    path = ("connector-plugins", plugin, "config")
+    answer = worker.send("GET", *path)
+    if answer.status == 404:
         return frozenset()
-    return frozenset(str(key["name"]) for key in answer.body if key.get("type") == "PASSWORD")
+    return told(worker, answer, "GET /" + "/".join(path), _passwords)
+
+
+def _passwords(body: Any) -> frozenset[str]:
+    return frozenset(str(key["name"]) for key in a_list(body) if key["type"] == "PASSWORD")
 
 
 def validate(worker: Http, name: str, config: Mapping[str, str]) -> Opinion:
     """What the worker would refuse. Raises ServerRefused where it cannot say, for want of the plugin usually."""
-    plugin = config["connector.class"]
-    path = ("connector-plugins", plugin, "config", "validate")
-    answer = worker.send("PUT", *path, body={"name": name, **config}, timeout=WRITING)
-    _fine(worker, answer, f"validating {name}")
-    values = [entry["value"] for entry in answer.body.get("configs", ())]
+    path = ("connector-plugins", config["connector.class"], "config", "validate")
+    answer = worker.ask("PUT", *path, body={"name": name, **config}, timeout=WRITING)
+    if (
+        answer.status == 500
+    ):  # Connect's status for a plugin that is not there, and for a configuration it chokes on
+        raise ServerRefused(f"{worker.what} ({worker.url}): validating {name}: {answer.words}")
+    return told(worker, answer, f"validating {name}", _opinion)
+
+
+def _opinion(body: Any) -> Opinion:
+    entries = a_list(body["configs"])
+    values = [entry["value"] for entry in entries]
     errors = {str(v["name"]): tuple(map(str, v["errors"])) for v in values if v.get("errors")}
-    known = frozenset(str(entry["definition"]["name"]) for entry in answer.body["configs"])
+    if not errors and body["error_count"]:
+        raise ValueError("errors that are not told")
+    known = frozenset(str(entry["definition"]["name"]) for entry in entries)
     return Opinion(errors, known | frozenset(str(v["name"]) for v in values))
 
 
@@ -186,14 +209,13 @@ def patiently(act: Callable[[], Answer]) -> Answer:
     end, pause = time.monotonic() + REBALANCE, 0.3
     while True:
         answer = act()
-        passing = answer.status == 409 and "already exists" not in answer.words
+        passing = answer.status == 409 and not there_already(answer)
         if not passing or time.monotonic() > end:
             return answer
         time.sleep(pause)
         pause = min(pause * 1.5, 3.0)
 
 
-def _fine(worker: Http, answer: Answer, what: str) -> Answer:
-    if not answer.ok:
-        raise ServerRefused(f"{worker.what} ({worker.url}): {what}: {answer.words}")
-    return answer
+def there_already(answer: Answer) -> bool:
+    """Whether what was to be made is there. Connect says so by the status of a rebalance, and differs in its words."""
+    return answer.status == 409 and "already exists" in answer.words

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from reconciler.clients import connect
 from reconciler.clients.http import Answer, Http, Workers
-from reconciler.core.model import Body, Change, Document, Key, Path, Session
+from reconciler.core.model import Body, Change, Document, Key, Path, Session, Status
 from reconciler.core.near import did_you_mean
 from reconciler.errors import Failed
 from reconciler.secrets.references import redact
@@ -69,6 +69,11 @@ def steered(worker: Http, name: str, before: str, state: str) -> Iterator[Answer
         yield connect.steer(worker, name, state)
 
 
+def refusal(answer: Answer) -> Status:
+    """What an answer that is no yes means: where it is there already, reading back decides."""
+    return Status.UNKNOWN if connect.there_already(answer) else Status.FAILED
+
+
 def failures(worker: Http, names: Sequence[str]) -> list[str]:
     """Which parts of these connectors have failed, each with the first line of its trace."""
     found = connect.read(worker)
@@ -80,6 +85,8 @@ def unknown_worker(
 ) -> Iterator[tuple[Document, Path, str]]:
     """Documents for a Connect cluster that their cluster does not have."""
     for document in documents:
+        if "connect" not in document.spec:
+            continue  # told by who needs it
         named = document.metadata.get("clusters")
         asked = str(document.spec.get("connect"))
         for cluster in clusters:

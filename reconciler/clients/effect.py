@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka.admin import ConfigResource, OffsetSpec, ResourceType
 
 from reconciler.clients.evidence import Evidence, ask, held
-from reconciler.clients.kafka import Kafka, answer, batches, refused
-from reconciler.clients.topics import BATCH, describe
+from reconciler.clients.kafka import Kafka, answer, batches, code, refused
+from reconciler.clients.topics import BATCH, MISSING, describe
 
 # Where a topic's own value is taken away the broker's counts: the first of these that is set, times its unit. Kafka
 # does not list log.retention.hours among the synonyms of retention.ms (measured), so it is asked of the broker.
@@ -25,7 +25,7 @@ BENEATH: Mapping[str, tuple[tuple[str, int], ...]] = {
 
 
 def effective(kafka: Kafka, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Every setting of each topic as it works now. Raises ServerRefused where they may not be read."""
+    """Every setting of each topic as it works now, of those that are there. Raises ServerRefused where it may not."""
     found: dict[str, dict[str, str]] = {}
     for batch in batches(sorted(names), BATCH):
         asked = kafka.admin.describe_configs(
@@ -34,9 +34,10 @@ def effective(kafka: Kafka, names: Iterable[str]) -> dict[str, dict[str, str]]:
         )
         for resource, future in asked.items():
             got = answer(future, kafka.timeout)
-            if isinstance(got, BaseException):
+            if not isinstance(got, BaseException):
+                found[resource.name] = {name: entry.value or "" for name, entry in got.items()}
+            elif code(got) not in MISSING:
                 raise refused(f"DescribeConfigs on topic {resource.name}", got) from got
-            found[resource.name] = {name: entry.value or "" for name, entry in got.items()}
     return found
 
 

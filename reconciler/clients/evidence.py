@@ -11,11 +11,12 @@ from typing import Any
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
     IsolationLevel,
+    KafkaError,
     TopicPartition,
 )
 from confluent_kafka.admin import OffsetSpec
 
-from reconciler.clients.kafka import Kafka, answer, batches, reason
+from reconciler.clients.kafka import Kafka, answer, batches, code, reason
 from reconciler.clients.lean import LostAnswer
 from reconciler.errors import Failed
 
@@ -28,7 +29,8 @@ class Evidence:
     """Of one topic. `records` is an upper bound where compaction removed some. Bytes count every replica.
 
     `groups` maps a group to its lag in records; `active` are those with members on the topic right now. `hidden`
-    says what could not be seen, and why; whoever decides must then assume the worst.
+    says what could not be seen, and why; whoever decides must then assume the worst. `gone`: a leader that was asked
+    knows no such topic.
     """
 
     records: int = 0
@@ -37,6 +39,7 @@ class Evidence:
     groups: dict[str, int] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    gone: bool = False
     # By partition: first offset, end offset, and bytes on the disk of its largest replica.
     starts: dict[TopicPartition, int] = field(default_factory=dict)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
@@ -62,7 +65,8 @@ def _offsets(kafka: Kafka, partitions: Mapping[str, int], found: Mapping[str, Ev
     wanted = [TopicPartition(name, p) for name, count in partitions.items() for p in range(count)]
     earliest = ask(kafka, wanted, _spec("earliest"), found)
     latest = ask(kafka, wanted, _spec("latest"), found)
-    newest = ask(kafka, wanted, _spec("max_timestamp"), found)
+    # When it was last written is shown where it can be had (KIP-734); no decision hangs on it.
+    newest = ask(kafka, wanted, _spec("max_timestamp"), {name: Evidence() for name in found})
     for partition in wanted:
         own = found[partition.topic]
         first, end = earliest.get(partition), latest.get(partition)
@@ -97,6 +101,7 @@ def ask(
             got = answer(future, kafka.timeout)
             if isinstance(got, BaseException):
                 _hide(found, partition.topic, f"offsets: {reason(got)}")
+                found[partition.topic].gone |= code(got) == KafkaError.UNKNOWN_TOPIC_OR_PART
             else:
                 answers[partition] = got
     return answers

@@ -6,59 +6,101 @@ import json
 import re
 import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
-from reconciler.errors import Failed, LoginFailed, Unreachable
-from reconciler.secrets.references import redact, resolve
+from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
+from reconciler.secrets.references import redact, remember, resolve
 
 if TYPE_CHECKING:
     import urllib3
 
 THREADS = 16
 READS = frozenset({"GET", "HEAD"})
-# What a server says when it will not last. 409 is Connect's word for a rebalance: whoever talks to Connect decides.
-AGAIN = (429, 502, 503, 504)
+# What a server says when it will not last: to a write only what it has not begun; to a question not 500, which Connect
+# says of a plugin that is not there. 409 is Connect's word for a rebalance: whoever talks to Connect decides.
+AGAIN = {
+    "write": (429, 503),
+    "question": (429, 502, 503, 504),
+    "read": (429, 500, 502, 503, 504),
+}
 ATTEMPTS = 5
 # What urllib3 puts before the reason: `HTTPConnection(host='a', port=1): Failed to establish a new connection: `.
 NOISE = re.compile(r"^HTTPS?Connection(Pool)?\([^)]*\): (Failed to [a-z ]+: )?(\[Errno -?\d+\] )?")
 LONGEST_WAIT = 30.0
+ADDRESS = "Is the address under `registry` or `connect` in the Cluster document the right one?"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal."""
+    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
+
+    `headers` are by their names in small letters.
+    """
 
     status: int
     body: Any
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
     @property
+    def location(self) -> str:
+        """Where a redirection leads: it is not followed here."""
+        return self.headers.get("location", "")
+
+    @property
     def words(self) -> str:
-        said = self.body.get("message") if isinstance(self.body, Mapping) else None
-        text = " ".join(str(said or self.text).split())
-        return redact(f"{self.status} {text[:1000]}".strip())
+        text = " ".join(_said(self.body, self.text).split())
+        # Cut after it is masked: half a secret is still one.
+        return f"{self.status} {redact(text)[:1000]}".strip()
+
+
+class _Asked(NamedTuple):
+    """One request. `timeout` in seconds, for one answer."""
+
+    method: str
+    url: str
+    body: Any
+    timeout: float
+
+
+def _said(body: Any, text: str) -> str:
+    """A server's own sentence: its `message`, that of its `error`, the `detail` of its `errors`; of HTML the text."""
+    if isinstance(body, Mapping):
+        errors = [e for e in body.get("errors") or () if isinstance(e, Mapping)]
+        inner = body.get("error")
+        said = "; ".join(str(e.get("detail") or e.get("title") or "") for e in errors)
+        nested = inner.get("message") if isinstance(inner, Mapping) else None
+        return str(body.get("message") or nested or said or text)
+    return re.sub(r"<[^>]*>", " ", text) if text.lstrip().startswith("<") else text
 
 
 @dataclass
 class Http:
-    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's."""
+    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
+
+    `plain` are characters that stay as they are in a segment of a path, such as the colon of `configs:alter`.
+    `sign` makes the headers of a login that changes while we are at it, for every request anew.
+    """
 
     what: str
     url: str
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
+    plain: str = ""
+    sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
 
     def send(
         self,
@@ -73,29 +115,51 @@ class Http:
         A read, and whatever was not begun or was put off (429, 503), is tried again, with jitter and Retry-After.
         Raises Unreachable, LoginFailed for 401, and LostAnswer for a write that may have been carried out.
         """
-        url = self._url(path, query)
-        retries = self._patience[method in READS]
+        asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
+        return self._sent(asked, "read" if method in READS else "write")
+
+    def ask(
+        self,
+        method: str,
+        *path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """The same for a question that changes nothing whatever its method: tried again like a read."""
+        asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
+        return self._sent(asked, "question")
+
+    def follow(self, url: str) -> Answer:
+        """A read of an address that the server itself named. Raises ServerRefused for one that leads elsewhere."""
+        base = self.url.rstrip("/")
+        if not url.startswith((f"{base}/", f"{base}?")):
+            raise ServerRefused(f"{self.what} ({self.url}): it names an address elsewhere: {url}")
+        return self._sent(_Asked("GET", url, None, self.timeout), "read")
+
+    def _sent(self, asked: _Asked, what: str) -> Answer:
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json", **self.headers}
-        content = None if body is None else json.dumps(body).encode()
+        signed = self.sign() if self.sign else {}
+        headers = {"Accept": "application/json", **self.headers, **signed}
+        content = None if asked.body is None else json.dumps(asked.body).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
             found = self._pool.request(
-                method,
-                url,
+                asked.method,
+                asked.url,
                 body=content,
                 headers=headers,
-                retries=retries,
-                timeout=timeout or self.timeout,
+                retries=self._patience[what],
+                timeout=asked.timeout,
             )
         except HTTPError as error:
-            raise self._failure(method, error) from error
-        return self._answer(found.status, found.data)
+            raise self._failure(error, reading=what != "write") from error
+        return self._answer(found.status, found.data, found.headers)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
-        steps = "/".join(quote(step, safe="") for step in path)
+        steps = "/".join(quote(step, safe=self.plain) for step in path)
         return f"{self.url.rstrip('/')}/{steps}" + (f"?{urlencode(query)}" if query else "")
 
     @cached_property
@@ -105,28 +169,28 @@ class Http:
         return urllib3.PoolManager(maxsize=THREADS, block=True, ssl_context=self.tls)
 
     @cached_property
-    def _patience(self) -> tuple[urllib3.Retry, urllib3.Retry]:
-        """How often a write and a read are tried again; they are copied for every try, never changed."""
-        return _retries(reading=False), _retries(reading=True)
+    def _patience(self) -> Mapping[str, urllib3.Retry]:
+        """How often what is tried again; they are copied for every try, never changed."""
+        return {what: _retries(what) for what in AGAIN}
 
-    def _failure(self, method: str, error: Exception) -> Failed:
+    def _failure(self, error: Exception, *, reading: bool) -> Failed:
         from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
         cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
         words = redact(NOISE.sub("", " ".join(str(cause).split())))
         if isinstance(cause, SSLError):
             return LoginFailed(f"{self.what} ({self.url}): TLS: {words}")
-        if method in READS or isinstance(cause, NewConnectionError):
+        if reading or isinstance(cause, NewConnectionError):
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
-    def _answer(self, status: int, data: bytes) -> Answer:
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text)
+        found = Answer(status, body, text, {name.lower(): v for name, v in headers.items()})
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found
@@ -136,18 +200,42 @@ class Http:
             self._pool.clear()
 
 
-def _retries(*, reading: bool) -> urllib3.Retry:
+def told(server: Http, answer: Answer, what: str, read: Callable[[Any], T]) -> T:
+    """What an answer says. Raises ServerRefused for a no, Unreachable for a server that cannot say (429, 5xx).
+
+    Failed is what no such server says: a proxy's own page, for example.
+    """
+    asked = f"{server.what} ({server.url}): {what}: "
+    if answer.status == 429 or answer.status >= 500:
+        raise Unreachable(asked + answer.words)
+    if not answer.ok:
+        raise ServerRefused(asked + answer.words)
+    try:
+        return read(answer.body)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        strange = f"{asked}not what such a server says: {answer.words[:200]}"
+        raise Failed(strange, hint=ADDRESS) from error
+
+
+def a_list(body: Any) -> list[Any]:
+    """For `told`: what is none is refused."""
+    if not isinstance(body, list):
+        raise TypeError(type(body))
+    return body
+
+
+def _retries(what: str) -> urllib3.Retry:
     import urllib3
 
     return urllib3.Retry(
         total=ATTEMPTS,
         connect=2,  # never begun, so safe for every method
-        read=2 if reading else 0,  # begun: a write may have been carried out
+        read=0 if what == "write" else 2,  # begun: a write may have been carried out
         status=ATTEMPTS,
         other=0,
         redirect=0,
         allowed_methods=None,
-        status_forcelist=AGAIN if reading else (429, 503),
+        status_forcelist=AGAIN[what],
         backoff_factor=0.2,
         backoff_jitter=0.3,
         backoff_max=LONGEST_WAIT,
@@ -202,6 +290,7 @@ def _headers(auth: Body, root: str) -> dict[str, str]:
 
         user = resolve(basic["username"], root, secret=False)
         given = make_headers(basic_auth=f"{user}:{resolve(basic['password'], root)}")
+        remember(given["authorization"].removeprefix("Basic "))
         return {"Authorization": given["authorization"]}
     if token := auth.get("bearer"):
         return {"Authorization": f"Bearer {resolve(str(token), root)}"}

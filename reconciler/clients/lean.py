@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from reconciler.errors import Failed, Unreachable
 
@@ -30,13 +31,14 @@ LOGIN_PREFIXES = ("ssl.", "sasl.", "security.", "enable.ssl", "enable.sasl", "oa
 MECHANISMS = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
 
 
-def why_not(properties: Mapping[str, str]) -> str:
-    """Empty when this login can be spoken here, else what stands in the way."""
+def why_not(properties: Mapping[str, str], *, tokens: bool = False) -> str:
+    """Empty when this login can be spoken here, else what stands in the way. `tokens`: we have bearer tokens."""
     login = {name for name in properties if name.startswith(LOGIN_PREFIXES)}
     if strange := sorted(login - KNOWN):
         return "this client does not know " + ", ".join(strange)
     mechanism = _mechanism(properties)
-    if "SASL" in _protocol(properties) and mechanism not in MECHANISMS:
+    known = MECHANISMS | ({"OAUTHBEARER"} if tokens else set())
+    if "SASL" in _protocol(properties) and mechanism not in known:
         return f"this client does not log in by {mechanism}"
     return ""
 
@@ -63,7 +65,13 @@ def imported() -> None:
 class Lean:
     """One connection pool of kafka-python. `send` returns the decoded reply, errors still inside."""
 
-    def __init__(self, bootstrap: str, properties: Mapping[str, str], timeout: float) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        properties: Mapping[str, str],
+        timeout: float,
+        token: Callable[[], tuple[str, float] | Bearer] | None = None,
+    ) -> None:
         imported()
         from kafka.admin import KafkaAdminClient
         from kafka.errors import KafkaError
@@ -71,7 +79,8 @@ class Lean:
         logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
         self._failure = KafkaError
         try:
-            self._client = KafkaAdminClient(**settings(bootstrap, properties, timeout))
+            found = settings(bootstrap, properties, timeout)
+            self._client = KafkaAdminClient(**found, **_tokens(token))
         except KafkaError as error:
             raise Unreachable(f"{bootstrap}: {error}") from error
 
@@ -114,6 +123,31 @@ class Lean:
 
 class LostAnswer(Failed):
     """The request went out and no answer came back: only reading can tell whether it took effect."""
+
+
+class Bearer(NamedTuple):
+    """A bearer token, its end in seconds since the epoch, and the SASL extensions that go along (KIP-342)."""
+
+    token: str
+    end: float
+    extensions: Mapping[str, str] = MappingProxyType({})
+
+
+def _tokens(token: Callable[[], tuple[str, float] | Bearer] | None) -> dict[str, Any]:
+    """The argument by which kafka-python asks for a bearer token, at every connection."""
+    if token is None:
+        return {}
+    ask = token
+    from kafka.net.sasl.oauth import AbstractTokenProvider
+
+    class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python is untyped
+        def token(self) -> str:
+            return ask()[0]
+
+        def extensions(self) -> dict[str, str]:
+            return dict(Bearer(*ask()).extensions)
+
+    return {"sasl_oauth_token_provider": Tokens()}
 
 
 def settings(bootstrap: str, properties: Mapping[str, str], timeout: float) -> dict[str, Any]:

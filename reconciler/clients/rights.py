@@ -107,6 +107,11 @@ class Identity(NamedTuple):
     sure: bool = True
 
 
+def by_key() -> Identity:
+    """Where a key is what is logged in with."""
+    return Identity(UNKNOWN, "by a key, which stands for an account", sure=False)
+
+
 def identity(kafka: Kafka) -> Identity:
     """Kafka tells nobody who it takes them for; the login does (Kafka documentation, "Authorization using SSL")."""
     properties = kafka.properties

@@ -6,12 +6,12 @@ differ, what they were seen to do stands beside the call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from reconciler.clients.http import THREADS, Answer, Http
+from reconciler.clients.http import THREADS, Answer, Http, a_list, told
 from reconciler.core.model import Session
 from reconciler.errors import ServerRefused
 
@@ -20,7 +20,8 @@ R = TypeVar("R")
 WIRE = "registry"
 # Apicurio answers 1,000 at most without a word, whatever there is.
 PAGE = 1_000
-MOST_PAGES = 1_000
+OVERLAP = 100
+LOOKS = 5
 LATEST = "latest"
 SETTINGS = {"compatibility": ("config", "compatibilityLevel"), "mode": ("mode", "mode")}
 
@@ -58,23 +59,53 @@ def registry_of(session: Session) -> Http:
     return cast("Http", session.client(WIRE))
 
 
-def side_by_side(items: Iterable[T], act: Callable[[T], R]) -> list[R]:
+def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
     """The same for many, over one pool of connections."""
+    if not items:
+        return []
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(act, items))
 
 
 def subjects(registry: Http) -> list[str]:
-    """Every subject that is not deleted. A registry that does not know pages answers with all, again and again."""
-    found: dict[str, None] = {}
-    for page in range(MOST_PAGES):
-        query = (("limit", str(PAGE)), ("offset", str(page * PAGE)))
-        answer = _fine(registry, registry.send("GET", "subjects", query=query), "GET /subjects")
-        fresh = [name for name in answer.body if name not in found]
-        found.update(dict.fromkeys(fresh))
-        if len(answer.body) < PAGE or not fresh:
-            break
+    """Every subject that is not deleted. Raises ServerRefused for a list that never holds still."""
+    for _ in range(LOOKS):
+        found = _pages(registry)
+        if found is not None:
+            return found
+    raise ServerRefused(
+        f"{registry.what} ({registry.url}): its subjects come and go while they are listed",
+        hint="Try again when nobody else deletes any.",
+    )
+
+
+def _pages(registry: Http) -> list[str] | None:
+    """Page after page, each with the end of the one before; None where they have nothing in common.
+
+    A subject that goes in between moves all behind it forward, and Apicurio 3.3.2 puts subjects of the same millisecond
+    into another order every time (seen), sorted by name only within a page. A registry that does not know pages answers
+    with all of them again.
+    """
+    page = _page(registry, 0)
+    found = dict.fromkeys(page)
+    while len(page) == PAGE:
+        page = _page(registry, len(found) - OVERLAP)
+        if found.keys() >= set(page):
+            return list(found)
+        if found.keys().isdisjoint(page):
+            return None
+        found.update(dict.fromkeys(page))
     return list(found)
+
+
+def _page(registry: Http, offset: int) -> list[str]:
+    query = (("limit", str(PAGE)), ("offset", str(offset)))
+    answer = registry.send("GET", "subjects", query=query)
+    return told(registry, answer, "GET /subjects", _names)
+
+
+def _names(body: Any) -> list[str]:
+    return [str(name) for name in a_list(body)]
 
 
 def version(registry: Http, subject: str, number: int | str = LATEST) -> Version | None:
@@ -83,7 +114,7 @@ def version(registry: Http, subject: str, number: int | str = LATEST) -> Version
     answer = registry.send("GET", *path)
     if answer.status == 404:
         return None
-    return _version(_fine(registry, answer, "GET /" + "/".join(path)).body)
+    return told(registry, answer, "GET /" + "/".join(path), _version)
 
 
 def _version(body: Mapping[str, Any]) -> Version:
@@ -102,11 +133,11 @@ def in_force(registry: Http, what: str, subject: str = "") -> str:
     answer = registry.send("GET", *steps, query=query)
     if answer.status == 404 and subject:
         return in_force(registry, what)
-    return str(_fine(registry, answer, "GET /" + "/".join(steps)).body[member])
+    return told(registry, answer, "GET /" + "/".join(steps), lambda body: str(body[member]))
 
 
-def own(registry: Http, what: str, subject: str) -> str | None:
-    """What was set for a subject itself; None where nothing was.
+def own(registry: Http, what: str, subject: str, registrys: str) -> str | None:
+    """What was set for a subject itself; None where nothing was, or just what is the registry's own, `registrys`.
 
     Apicurio 3.3.2 answers `NONE` for a subject without a level of its own: believed only if it is what holds.
     """
@@ -114,9 +145,12 @@ def own(registry: Http, what: str, subject: str) -> str | None:
     answer = registry.send("GET", path, subject)
     if answer.status == 404:
         return None
-    found = str(_fine(registry, answer, f"GET /{path}/{subject}").body[member])
-    holds = in_force(registry, what, subject)
-    return found if found == holds and found != in_force(registry, what) else None
+    found = told(registry, answer, f"GET /{path}/{subject}", lambda body: str(body[member]))
+    return (
+        found
+        if found not in (registrys, None) and found == in_force(registry, what, subject)
+        else None
+    )
 
 
 def set_level(registry: Http, subject: str, value: str | None) -> Answer:
@@ -143,10 +177,11 @@ def register(registry: Http, wanted: Version, *, normalize: bool) -> Answer:
 def lookup(registry: Http, wanted: Version, *, normalize: bool) -> int | None:
     """The version of a subject that a schema already is, deleted ones left aside; None where it is none."""
     query = (("normalize", "true"),) if normalize else ()
-    answer = registry.send("POST", "subjects", wanted.subject, query=query, body=wanted.body)
+    answer = registry.ask("POST", "subjects", wanted.subject, query=query, body=wanted.body)
     if answer.status in (404, 422):
         return None
-    return int(_fine(registry, answer, f"looking up {wanted.subject}").body["version"])
+    what = f"looking up {wanted.subject}"
+    return told(registry, answer, what, lambda body: int(body["version"]))
 
 
 def compatible(registry: Http, wanted: Version, *, with_all: bool) -> tuple[bool, list[str]]:
@@ -162,35 +197,53 @@ def compatible(registry: Http, wanted: Version, *, with_all: bool) -> tuple[bool
         "versions",
         *(() if with_all else (LATEST,)),
     )
-    answer = registry.send("POST", *path, query=(("verbose", "true"),), body=wanted.body)
+    answer = registry.ask("POST", *path, query=(("verbose", "true"),), body=wanted.body)
     if with_all and answer.status in (404, 405):
         return compatible(registry, wanted, with_all=False)
-    body = _fine(registry, answer, f"compatibility of {wanted.subject}").body
-    return bool(body["is_compatible"]), [str(said) for said in body.get("messages") or ()]
+    return told(registry, answer, f"compatibility of {wanted.subject}", _opinion)
+
+
+def _opinion(body: Any) -> tuple[bool, list[str]]:
+    # Only these two: whatever else a server may mean, it has not said that it is compatible.
+    return {True: True, False: False}[body["is_compatible"]], [
+        str(said) for said in body.get("messages") or ()
+    ]
 
 
 def referrers(registry: Http, subject: str) -> set[str]:
     """The subjects whose schemas refer to any version of this one."""
-    answer = registry.send("GET", "subjects", subject, "versions")
-    numbers: Sequence[int] = answer.body if answer.ok else ()
     found: set[str] = set()
-    for number in numbers:
+    for number in _there(registry, "subjects", subject, "versions"):
         path = ("subjects", subject, "versions", str(number), "referencedby")
-        ids = _fine(registry, registry.send("GET", *path), "GET /" + "/".join(path)).body
-        found.update(name for one in ids for name in _users(registry, one))
+        for schema_id in _there(registry, *path):
+            found.update(_users(registry, schema_id, context(subject)))
     return found - {subject}
 
 
-def _users(registry: Http, schema_id: int) -> Iterator[str]:
-    answer = registry.send("GET", "schemas", "ids", str(schema_id), "versions")
-    if answer.ok:
-        yield from (str(entry["subject"]) for entry in answer.body)
+def context(subject: str) -> str:
+    """`:.eu:` of `:.eu:orders-value`; empty for what is in no context of its own (Confluent's schema contexts)."""
+    name, colon, _ = subject.removeprefix(":.").partition(":")
+    return f":.{name}:" if subject.startswith(":.") and colon else ""
+
+
+def _users(registry: Http, schema_id: int, within: str) -> Iterator[str]:
+    """Every context has ids of its own, so it has to be named where there is one."""
+    query = (("subject", within),) if within else ()
+    entries = _there(registry, "schemas", "ids", str(schema_id), "versions", query=query)
+    yield from (str(entry["subject"]) for entry in entries)
 
 
 def count(registry: Http, subject: str) -> int:
     """How many versions a subject has."""
-    answer = registry.send("GET", "subjects", subject, "versions")
-    return len(answer.body) if answer.ok else 0
+    return len(_there(registry, "subjects", subject, "versions"))
+
+
+def _there(registry: Http, *path: str, query: Sequence[tuple[str, str]] = ()) -> list[Any]:
+    """A list, empty where what it is about is not there."""
+    answer = registry.send("GET", *path, query=query)
+    if answer.status == 404:
+        return []
+    return told(registry, answer, "GET /" + "/".join(path), a_list)
 
 
 def delete(registry: Http, subject: str, *, permanent: bool) -> Answer:
@@ -198,10 +251,4 @@ def delete(registry: Http, subject: str, *, permanent: bool) -> Answer:
     answer = registry.send("DELETE", "subjects", subject)
     if permanent and (answer.ok or answer.status == 404):
         return registry.send("DELETE", "subjects", subject, query=(("permanent", "true"),))
-    return answer
-
-
-def _fine(registry: Http, answer: Answer, what: str) -> Answer:
-    if not answer.ok or answer.body is None:
-        raise ServerRefused(f"{registry.what} ({registry.url}): {what}: {answer.words}")
     return answer

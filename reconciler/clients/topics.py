@@ -62,6 +62,19 @@ def describe(kafka: Kafka, names: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def missing(kafka: Kafka, names: Iterable[str]) -> frozenset[str]:
+    """Those that DescribeTopics says are not there. What may not be seen is not among them."""
+    lost: set[str] = set()
+    for batch in batches(sorted(names), BATCH):
+        asked = kafka.admin.describe_topics(
+            TopicCollection(list(batch)), request_timeout=kafka.timeout
+        )
+        answers = {name: answer(future, kafka.timeout) for name, future in asked.items()}
+        errors = {n: got for n, got in answers.items() if isinstance(got, BaseException)}
+        lost |= {name for name, error in errors.items() if code(error) in MISSING}
+    return frozenset(lost)
+
+
 def configs(kafka: Kafka, names: Iterable[str], fields: frozenset[str] | None) -> Configs:
     """What is set on each topic itself, by topic; defaults of the broker are left out.
 

@@ -13,12 +13,16 @@ Selected = Callable[[Key], bool]
 
 @dataclass
 class Desired:
-    """What the spec says about one cluster. `conflicts` name two documents that cannot both be right."""
+    """What the spec says about one cluster. `conflicts` name two documents that cannot both be right.
+
+    `owners` are the teams that documents name.
+    """
 
     state: dict[Key, Resource] = field(default_factory=dict)
     absent: set[Key] = field(default_factory=set)
     unwanted: dict[Key, Resource] = field(default_factory=dict)
     sources: dict[Key, list[str]] = field(default_factory=dict)
+    owners: dict[Key, str] = field(default_factory=dict)
     protected: set[Key] = field(default_factory=set)
     impossible: dict[Key, Resource] = field(default_factory=dict)
     conflicts: list[tuple[Document, str]] = field(default_factory=list)
@@ -86,6 +90,8 @@ def _add(
         found.sources.setdefault(key, []).append(document.source)
         if document.metadata.get("protect"):
             found.protected.add(key)
+        if owner := document.metadata.get("owner"):
+            found.owners.setdefault(key, str(owner))
 
 
 def _unwanted(found: Desired, key: Key, document: Document) -> None:

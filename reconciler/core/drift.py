@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core.diff import edits, flat
-from reconciler.core.model import NOTHING, Body, Json, Key, Path, Resource, State
+from reconciler.core.model import NOTHING, Body, Code, Json, Key, Path, Resource, State
 from reconciler.core.plan import plain, sha256
 
 FORMAT = "kstate.drift/v1"
@@ -154,16 +154,17 @@ def _as_wanted(field: Field, want: Resource | None) -> bool:
     return want is not None and (field.live == field.wanted or never_ours)
 
 
-def undeclared(want: State, live: State) -> dict[Key, Body]:
-    """Settings of declared resources that nobody declared, below the first level: overrides set by hand."""
+def undeclared(want: State, live: State, whole: Whole = lambda _key: False) -> dict[Key, Body]:
+    """Settings of declared resources that nobody declared, below the first level or seen beside: set by hand.
+
+    Of what is compared as a `whole` they are differences, told elsewhere.
+    """
     found: dict[Key, Body] = {}
     for key in sorted(want.keys() & live.keys()):
         declared = {path for path, _ in flat(want[key].settings)}
-        extra = {
-            path[-1]: value
-            for path, value in flat(live[key].settings)
-            if len(path) > 1 and path not in declared
-        }
+        inner = () if whole(key) else flat(live[key].settings)
+        extra = {p[-1]: value for p, value in inner if len(p) > 1 and p not in declared}
+        extra |= {n: v for n, v in live[key].facts.items() if (n,) not in declared}
         if extra:
             found[key] = extra
     return found
@@ -218,3 +219,38 @@ def _fields_json(finding: Finding) -> list[dict[str, Any]]:
         }
         for f in finding.fields
     ]
+
+
+CODES = (
+    Code(
+        "KS134",
+        "Changed by hand",
+        "A setting is not as it was last applied, and the spec does not ask for what is there now. Take the live value"
+        " into the spec if it is right, or apply again to put it back.",
+    ),
+    Code(
+        "KS135",
+        "Gone",
+        "The resource was applied and is no more. Apply again to make it anew, which does not bring its data back; or"
+        " take its document out.",
+    ),
+    Code(
+        "KS136",
+        "Differs from the spec",
+        "The resource is live and not as its document says, and nobody recorded who made it so. `kstate plan` shows"
+        " what an apply would change, `kstate adopt` owns what is equal.",
+    ),
+    Code(
+        "KS137",
+        "Not well",
+        "The resource is there and does not do what it is for: a failed task, say, or a mirror that copies nothing. Its"
+        " own words stand beside the code.",
+    ),
+)
+# The code of each kind of drift, for reports that go by codes.
+CODE_OF = {
+    What.CHANGED: "KS134",
+    What.GONE: "KS135",
+    What.DIFFERS: "KS136",
+    What.UNHEALTHY: "KS137",
+}

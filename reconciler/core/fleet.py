@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core import plan as plans
 from reconciler.core import result as results
 from reconciler.core.model import Kind, Status
-from reconciler.core.order import order
+from reconciler.core.order import KindOf, order
 from reconciler.core.plan import Plan, sha256
 from reconciler.errors import BadUsage, Failed
 
@@ -107,7 +107,13 @@ def check_complete(found: Sequence[Group], seen: Mapping[str, Sequence[str]]) ->
         )
 
 
-def merged_plan(parts: Mapping[str, Plan], kinds: Mapping[str, Kind], *, whole: bool) -> Plan:
+def merged_plan(
+    parts: Mapping[str, Plan],
+    kinds: Mapping[str, Kind],
+    kind_of: KindOf | None = None,
+    *,
+    whole: bool,
+) -> Plan:
     """The plan that one run over all these clusters would have made, with its digest.
 
     Raises Failed for plans that cannot be of one run: of another spec, estate or snapshot, or narrowed otherwise.
@@ -121,11 +127,12 @@ def merged_plan(parts: Mapping[str, Plan], kinds: Mapping[str, Kind], *, whole: 
     return replace(
         first,
         clusters=tuple(sorted((c for p in every for c in p.clusters), key=lambda c: c.name)),
-        waves=order((change for plan in every for change in plan.changes), kinds),
+        waves=order((change for plan in every for change in plan.changes), kinds, kind_of),
         created=max(plan.created for plan in every),
         expires=min(plan.expires for plan in every),
         records=tuple(sorted((r for p in every for r in p.records), key=lambda r: r.key)),
         protected=tuple(sorted(key for plan in every for key in plan.protected)),
+        owners={key: owner for plan in every for key, owner in plan.owners.items()},
         partial=bool(first.only) or not whole,
         unchanged=sum(plan.unchanged for plan in every),
         out_of_scope=sum(plan.out_of_scope for plan in every),

@@ -79,11 +79,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Something a reviewer has to know about a change. `evidence` holds figures, which never enter the digest."""
+    """Something a reviewer has to know about a change. `evidence` holds figures, which never enter the digest.
+
+    `doubted`: the server that says so may only know more than the one that was read. It is looked at again before it
+    is believed, and the mark is never written down.
+    """
 
     code: str
     message: str
     evidence: Body = field(default_factory=nothing)
+    doubted: bool = field(default=False, compare=False)
 
     @property
     def level(self) -> Level:
@@ -258,7 +263,8 @@ class Driver(Protocol):
     `read` returns what is live inside the scope; what it cannot see for lack of rights is errors.ServerRefused, never
     a shorter answer. `write` returns one outcome for every change, whatever happens. `vet` asks the server, without
     doing anything, what it would refuse, and gathers the evidence behind deletions: risks by key. A server that does
-    not let us ask is a KS1xx notice, never a failure.
+    not let us ask is a KS1xx notice, never a failure. One that contradicts what was read (it is there already, or not
+    any more) makes a doubted risk.
     """
 
     @property
@@ -336,10 +342,7 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Where live resources were read, for the documents that are to mean them.
-
-    `addresses` are the brokers of every cluster that the spec knows and that could be resolved, as one text.
-    """
+    """Where live resources were read. `addresses`: the brokers of each cluster of the spec, as far as known."""
 
     cluster: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
@@ -355,26 +358,25 @@ Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]
 class Kind:
     """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
 
-    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means
-    on a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all
-    documents of the kind and the Cluster documents. `after` names kinds whose creations come first and whose
-    deletions come last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names
-    of the same kind that have to be there before settings can be, and go after them. `steps` are the writes of a
-    change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
-    `facts`: its resources carry facts that are preconditions. `free_name`: what a document is called is for people
-    only; its spec names what it means. `owns` is the list of prefixes in a Cluster's `owns`
-    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are what a login
-    needs for all of this. `unseen` are settings that
-    no server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved
-    before anything is written. `documents` is the reverse of `resources`, for an import; a body may have `texts` beside
-    its `spec`: what a member of the spec names as a file, with the suffix it is to have. `unsaid` is why
-    there is no document for a live resource. `recalled` is a resource of a
-    snapshot, read there with facts, as a read of this scope would have it; `foreseen` what can be said of changes from
-    such resources alone, where `Driver.vet` would ask. `placed` fills in what a document takes
-    from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
-    look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
-    `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
-    that no server tells are those in use.
+    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means on a
+    platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all documents of
+    the kind and the Cluster documents. `after` names kinds whose creations come first and whose deletions come last.
+    `tier` orders changes of the same action inside the kind, smallest first; `needs` are names of the same kind that
+    have to be there before settings can be, and go after them. `steps` are the writes of a change in order, in words,
+    where it is not one. `whole`: a write replaces everything, so everything is compared. `facts`: its resources carry
+    facts that are preconditions. `free_name`: what a document is called is for people only; its spec names what it
+    means. `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, and `owned_as` the part of a
+    name that they are compared with. `rights` are what a login needs for all of this. `unseen` are settings that no
+    server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved before
+    anything is written. `documents` is the reverse of `resources`, for an import; a body may have `texts` beside its
+    `spec`: what a member of the spec names as a file, with the suffix it is to have. `unsaid` is why there is no
+    document for a live resource. `recalled` is a resource of a snapshot, read there with facts, as a read of this scope
+    would have it; `foreseen` what can be said of changes from such resources alone, where `Driver.vet` would ask.
+    `placed` fills in what a document takes from Cluster documents. `nearby` are the clusters and kinds that the rules
+    of a resource have to look at. `covers` says which live keys a resource keeps on its own, so that they are nobody
+    else's to manage. `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it,
+    whether secrets that no server tells are those in use. `elsewhere` is the reason of every platform that has no
+    driver for it.
     """
 
     name: str
@@ -405,6 +407,7 @@ class Kind:
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     free_name: bool = False
+    elsewhere: str = ""
     owns: str = ""
     owned_as: Callable[[str], str] = silent.same
     rights: tuple[Right, ...] = ()
@@ -418,14 +421,28 @@ class Platform:
 
     `login` opens a session or raises errors.Failed within the target's timeout. `wires` are those the platform has;
     a kind is offered where one of its drivers' wires is; of those in `addressed` only where the Cluster document has a
-    member of that name, which says where to find it. `drivers` are the platform's own, by kind; they win.
-    `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
+    member of that name, which says where to find it. `kinds` are the platform's own versions of kinds, by name, whole:
+    what a document means there, its drivers and its rules. `lacks` are kinds that cannot be had (and `ledger`, where no
+    ledger can be), each with the reason and what to use instead. `dropped` are settings that the platform accepts and
+    ignores: a notice, and not compared. `check` finds what is wrong with a Cluster document. `fitted` is the platform
+    as the cluster of a Cluster document's `spec` has it; `tiers` are the forms that takes, each with a `spec` that
+    leads to it. `implied` is that `spec` with what follows from the rest of it, an address say. `real` are the kinds
+    that were proven on a real server, all others on an emulation. `codes` are those of the platform itself. `keyed`:
+    what is logged in with is a key, and stands for an account that ACLs know by another name.
     """
 
     name: str
     title: str
     login: Callable[[Target], Session]
     wires: frozenset[str]
-    drivers: Mapping[str, Driver] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     addressed: frozenset[str] = frozenset({"registry", "connect"})
+    check: Callable[[Document], Iterable[tuple[Path, str]]] = silent.of_one
+    fitted: Callable[[Body], Platform] | None = None
+    tiers: Mapping[str, Body] = field(default_factory=dict)
+    implied: Callable[[Body], Body] = silent.unchanged
+    real: frozenset[str] = frozenset()
+    codes: tuple[Code, ...] = ()
+    keyed: bool = False

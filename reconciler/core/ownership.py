@@ -156,7 +156,8 @@ def _past(change: Change, owned: Owned) -> str:
     by_hand = [edit for edit in change.edits if _by_hand(edit, applied)]
     if not by_hand:
         return f"changed in Git since {when(owned)}" if change.edits else ""
-    names = ", ".join(edit.path[-1] for edit in by_hand)
+    # Where several parts may have a setting of that name, with the part before it.
+    names = ", ".join(" ".join(e.path[1:] if len(e.path) > 2 else e.path[-1:]) for e in by_hand)
     return f"changed by hand since {when(owned)}: {names}"
 
 

@@ -20,6 +20,7 @@ from reconciler.core.model import (
     Risk,
     nothing,
 )
+from reconciler.core.unicode import spelt
 from reconciler.errors import Stale
 
 FORMAT = "kstate.plan/v1"
@@ -59,6 +60,7 @@ class Plan:
     the digest covers. `root` is where relative `file:` references start, relative to where the plan was made.
     `ledger` says where ownership is recorded (`topic`, and `cluster` if it is another one); empty without an Estate.
     `protected` are those of the changed resources whose document protects them.
+    `owners` are the teams that the documents of changed resources name.
     `records` are to be brought up to date by an apply without anything being written to a resource.
     `snapshot` is when the snapshot was taken that it was made from, empty for a plan of live clusters.
     `stages` are the clusters in the order in which they are applied, empty where all are at once.
@@ -84,6 +86,7 @@ class Plan:
     notices: tuple[str, ...] = field(default=())
     snapshot: str = ""
     stages: tuple[Stage, ...] = ()
+    owners: Mapping[Key, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -199,6 +202,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         **({"snapshot": {"taken": plan.snapshot}} if plan.snapshot else {}),
         **({"stages": [_stage_json(stage) for stage in plan.stages]} if plan.stages else {}),
     }
+    if plan.owners:
+        body["owners"] = {str(key): owner for key, owner in sorted(plan.owners.items())}
     return body | {"seal": sha256(body)}
 
 
@@ -239,7 +244,7 @@ def risk_json(risk: Risk) -> dict[str, Any]:
 def render(plan: Plan) -> bytes:
     """The plan as a file: one line a change, so that a difference of two plans can be read."""
     text = json.dumps(to_json(plan), sort_keys=True, indent=1, ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass") + b"\n"
+    return spelt(text).encode() + b"\n"
 
 
 def parse(data: bytes) -> Plan:
@@ -295,6 +300,7 @@ def from_json(body: Mapping[str, Any]) -> Plan:
         notices=tuple(body["notices"]),
         snapshot=body["snapshot"]["taken"] if "snapshot" in body else "",
         stages=tuple(Stage(s["label"], tuple(s["clusters"])) for s in body.get("stages", ())),
+        owners={Key.parse(key): owner for key, owner in body.get("owners", {}).items()},
     )
 
 

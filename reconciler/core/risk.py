@@ -35,6 +35,13 @@ CODES = (
         " know how to answer. The change itself is shown in full; only the server's opinion is missing.",
     ),
     Code(
+        "KS233",
+        "Deletes what nobody looked at",
+        "The plan was made from a snapshot, and nothing in there says what would be lost. A plan of the live clusters"
+        " looks, and says it by its own codes.",
+        "Look at a plan of the live clusters first.",
+    ),
+    Code(
         "KS132",
         "Planned from a snapshot",
         "The plan compares the spec with what `kstate snapshot` recorded, not with what is live now. No server was"
@@ -81,6 +88,11 @@ def with_risks(change: Change, risks: Iterable[Risk]) -> Change:
     if len(merged) == len(change.risks):
         return change
     return replace(change, risks=tuple(sorted(merged.values(), key=badness)))
+
+
+def doubted(changes: Iterable[Change]) -> tuple[Key, ...]:
+    """Those of which a server says that they are not as they were read."""
+    return tuple(c.key for c in changes if any(risk.doubted for risk in c.risks))
 
 
 def badness(risk: Risk) -> tuple[int, str, str]:

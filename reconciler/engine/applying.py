@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from reconciler.core.book import Owned, claimed
-from reconciler.core.desired import with_unseen
+from reconciler.core.book import Owned
+from reconciler.core.events import Event, Say, Step, ended
 from reconciler.core.model import (
-    Action,
     Body,
     Change,
     Driver,
     Json,
     Key,
-    Level,
+    Kind,
     Outcome,
     Platform,
     Resource,
@@ -30,7 +29,7 @@ from reconciler.core.model import (
 from reconciler.core.plan import Plan, cluster_digest
 from reconciler.core.result import AS_PLANNED, BEFORE, Result
 from reconciler.core.risk import Approval, Gate, gate
-from reconciler.core.settle import Moved, Settled, settle
+from reconciler.core.settle import Settled
 from reconciler.engine.clusters import (
     Options,
     driver_of,
@@ -39,7 +38,6 @@ from reconciler.engine.clusters import (
     side_by_side,
     stamp,
     state_of,
-    vetted,
 )
 from reconciler.engine.keeping import (
     Keeper,
@@ -51,7 +49,8 @@ from reconciler.engine.keeping import (
     names,
     store_on,
 )
-from reconciler.engine.reading import Look, read_back, touched
+from reconciler.engine.reading import Look, read_back
+from reconciler.engine.settling import met
 from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger.lock import acquire
@@ -61,8 +60,8 @@ from reconciler.secrets.references import resolve
 Connections = Mapping[str, Body]
 NONE: Connections = MappingProxyType({})
 STOPPED = "stopped by a signal"
+FORMER = "until what a former apply may still have sent is through"
 ADDRESS = "bootstrap.servers"
-AGAIN = "Nothing was written. Make a new plan with `kstate plan`."
 
 
 class Unready(KstateError):
@@ -71,24 +70,6 @@ class Unready(KstateError):
     def __init__(self, failures: Mapping[str, KstateError]) -> None:
         super().__init__("; ".join(error.message for error in failures.values()))
         self.failures = failures
-
-
-class Drifted(Stale):
-    """The cluster is neither as the plan found it nor as the plan wants it."""
-
-    def __init__(self, cluster: str, moved: Sequence[Moved]) -> None:
-        lines = [_moved_line(item) for item in moved]
-        super().__init__(
-            "\n".join([f"cluster {cluster} has moved since the plan was made:", *lines]), hint=AGAIN
-        )
-
-
-def _moved_line(item: Moved) -> str:
-    what = ".".join(item.path) or "it"
-    return (
-        f"  {item.change.key}: {what} was {item.planned_from!r} when planned,"
-        f" is {item.now!r} now, wanted {item.wanted!r}"
-    )
 
 
 def stands_in_the_way(plan: Plan, approvals: Sequence[Approval]) -> Gate:
@@ -124,6 +105,7 @@ def check_expected(plan: Plan, expected: str) -> None:
 @dataclass(frozen=True, slots=True)
 class _Ready:
     session: Session
+    kinds: Mapping[str, Kind]
     drivers: Mapping[str, Driver]
     settled: Settled
     keeper: Keeper | None
@@ -143,6 +125,11 @@ class _Run:
     def complete(self) -> bool:
         return all(outcome.status is Status.DONE for outcome in self.outcomes) and not self.failure
 
+    def came_to(self, outcomes: Sequence[Outcome], say: Say) -> None:
+        self.outcomes += outcomes
+        for outcome in outcomes:
+            say(ended(outcome))
+
 
 def apply(
     plan: Plan, options: Options, connections: Connections = NONE, clusters: Set[str] | None = None
@@ -161,14 +148,18 @@ def apply(
         runs, broken = side_by_side(
             ready, lambda name: _apply_cluster(plan, name, ready[name], options)
         )
-    outcomes = {outcome.key: outcome for run in runs.values() for outcome in run.outcomes}
+    lost = _Run()
     own = [change.key for change in plan.changes if change.key.cluster in meant]
-    outcomes |= {key: Outcome(key, Status.DONE, BEFORE) for key in own if key.cluster in spent}
+    lost.came_to([Outcome(k, Status.DONE, BEFORE) for k in own if k.cluster in spent], options.say)
+    reached = {outcome.key for run in (*runs.values(), lost) for outcome in run.outcomes}
+    missing = [key for key in own if key not in reached]
+    lost.came_to([Outcome(key, Status.UNKNOWN) for key in missing], options.say)
+    outcomes = {o.key: o for run in (*runs.values(), lost) for o in run.outcomes}
     failures = {name: error.message for name, error in broken.items()}
     failures |= {name: run.failure for name, run in runs.items() if run.failure}
     return Result(
         plan,
-        tuple(outcomes.get(key, Outcome(key, Status.UNKNOWN)) for key in own),
+        tuple(outcomes[key] for key in own),
         written=bool(broken) or any(run.written for run in runs.values()),
         interrupted=options.stop.is_set(),
         failures=tuple(sorted(failures.items())),
@@ -180,9 +171,9 @@ def apply(
 
 def _check_secrets(plan: Plan) -> None:
     """Raises BadUsage for a secret that cannot be had, before anything is opened."""
-    kinds = kinds_registry.load()
+    kind_of = platforms_registry.kind_of({c.name: c.spec for c in plan.clusters})
     for change in plan.changes:
-        for name in kinds[change.key.kind].secrets & (change.after or {}).keys():
+        for name in kind_of(change.key).secrets & (change.after or {}).keys():
             try:
                 for at, reference in _references((change.after or {})[name], name):
                     # What is masked disappears from every report, so no address may be.
@@ -240,7 +231,7 @@ def _all_ready(
 
 
 def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
-    platform = platforms_registry.load(str(target.spec["platform"]))
+    platform = platforms_registry.of(target.spec)
     expected = next(cluster.id for cluster in plan.clusters if cluster.name == target.name)
     session = login(platform, target)
     stack.callback(session.close)
@@ -258,16 +249,17 @@ def _locked(
     """The ledger, with its lock held until the stack is closed. None without an Estate: nothing is recorded then."""
     if not plan.estate:
         return None
-    options.say(f"{session.cluster}: taking the lock")
+    options.say(Event(Step.LOCKING, session.cluster, words=options.patience))
     home = stack.enter_context(ledger_session(plan.ledger, session, connections, options))
     store = store_on(home, plan.ledger)
     if not store.exists():
         store.create()
     held = acquire(store, session.cluster_id, options.who, wait=options.wait)
     stack.enter_context(held)
+    options.say(Event(Step.LOCKED, session.cluster))
     if held.took_over:
         # At most one batch of a holder that never let go can still be on its way: wait it out, then read.
-        options.say(f"{session.cluster}: waiting out what a former apply may still have sent")
+        options.say(Event(Step.WAITING, session.cluster, words=FORMER))
         time.sleep(options.timeout)
     keeping = look(store, session.cluster_id, plan.estate)
     check_unused(options.seal, keeping.book)
@@ -287,48 +279,16 @@ def _locked(
 
 def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options) -> _Ready:
     cluster = next(cluster for cluster in plan.clusters if cluster.name == session.cluster)
-    platform = platforms_registry.load(str(cluster.spec["platform"]))
+    platform = platforms_registry.of(cluster.spec)
     changes = [change for wave in plan.waves_of(cluster.name) for change in wave]
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(platform)
     drivers = {
         name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
     }
-    options.say(f"{cluster.name}: reading again what the plan touches")
-    live = touched(session, drivers, changes)
-    recorded = _recorded(cluster.name, live, keeper)
-    known = {**recorded, **dict(_found_unfit(plan, changes, recorded, keeper))}
-    settled = settle(changes, with_unseen(live, known, kinds))
-    if settled.moved:
-        raise Drifted(cluster.name, settled.moved)
-    _same_evidence(session, drivers, settled.todo)
+    settled = met(plan, Look(session, kinds, drivers), keeper, options.say)
     if keeper is not None:
         keeper.begin(_intended(session, platform, keeper), plan)
-    return _Ready(session, drivers, settled, keeper, frozenset(plan.protected))
-
-
-def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Body]:
-    """What the ledger says was applied last, a killed apply's intents that came true included."""
-    if keeper is None:
-        return {}
-    return {
-        Key(cluster, kind, name): owned.settings
-        for (kind, name), owned in claimed(keeper.book, keeper.estate, live).own.items()
-    }
-
-
-def _found_unfit(
-    plan: Plan, changes: Sequence[Change], recorded: Mapping[Key, Body], keeper: Keeper | None
-) -> Iterator[tuple[Key, Body]]:
-    """Secrets that were tried when the plan was made, and did not fit: what was recorded before that is no proof."""
-    for change in changes:
-        lost = {
-            edit.path[0]: None
-            for edit in change.edits
-            if edit.before is None and edit.path[0] in kinds_registry.load()[change.key.kind].unseen
-        }
-        owned = keeper.book.own.get((change.key.kind, change.key.name)) if keeper else None
-        if lost and change.before is not None and (owned is None or owned.at <= plan.created):
-            yield change.key, {**recorded.get(change.key, {}), **lost}
+    return _Ready(session, kinds, drivers, settled, keeper, frozenset(plan.protected))
 
 
 def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
@@ -337,7 +297,7 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
     wanted = intent.wanted if intent else {}
     fields = fields_of(body for body in wanted.values() if body)
     state: dict[Key, Resource] = {}
-    for name, kind in kinds_registry.load().items():
+    for name, kind in kinds_registry.on(platform).items():
         found = names(wanted, name)
         if found:
             bodies = {own: wanted[f"{name}/{own}"] or {} for own in found}
@@ -346,40 +306,20 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
     return state
 
 
-def _same_evidence(session: Session, drivers: Mapping[str, Driver], todo: Sequence[Change]) -> None:
-    """What a change would cost is looked at again: another class of evidence makes another plan."""
-    costly = [c for c in todo if c.action is Action.DELETE or any(r.evidence for r in c.risks)]
-    bare = [replace(c, risks=tuple(risk for risk in c.risks if not risk.evidence)) for c in costly]
-    for before, after in zip(costly, vetted(session, drivers, bare), strict=True):
-        was, now = _codes(before), _codes(after)
-        if was != now:
-            raise Stale(
-                f"{before.key}: the plan was made with {_listed(was)}, but now it is {_listed(now)}",
-                hint=AGAIN,
-            )
-
-
-def _listed(codes: set[str]) -> str:
-    return ", ".join(sorted(codes)) or "no danger"
-
-
-def _codes(change: Change) -> set[str]:
-    return {risk.code for risk in change.risks if risk.level is not Level.NOTICE}
-
-
 # --- writing
 
 
 def _apply_cluster(plan: Plan, cluster: str, ready: _Ready, options: Options) -> _Run:
     """Wave by wave; after one that did not come out right, nothing further is built on it or taken away."""
-    run = _Run([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done])
+    run = _Run()
+    run.came_to([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done], options.say)
     left = {change.key for change in ready.settled.todo}
     for wave in plan.waves_of(cluster):
         todo = [change for change in wave if change.key in left]
         if not run.halted and options.stop.is_set():
             run.halted = STOPPED
         if run.halted:
-            run.outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in todo]
+            run.came_to([Outcome(c.key, Status.SKIPPED, run.halted) for c in todo], options.say)
         elif todo:
             _write_wave(todo, ready, options, run)
     if ready.keeper is not None and not run.failure:
@@ -391,6 +331,7 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
     """One wave written in batches, then read back until it is as planned or the time is over, then recorded."""
     outcomes: list[Outcome] = []
     sent: list[Change] = []
+    options.say(Event(Step.WRITING, ready.session.cluster, total=len(todo)))
     for driver, batch in _batches(todo, ready.drivers):
         if not run.halted and options.stop.is_set():
             run.halted = STOPPED
@@ -401,13 +342,15 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
             continue
         outcomes += _sent(driver, ready.session, batch)
         sent += batch
-        options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
-    outcomes = read_back(sent, outcomes, Look(ready.session, ready.drivers), options.say)
-    run.outcomes += outcomes
+        count = Event(Step.WRITTEN, ready.session.cluster, batch[0].key.kind, len(sent), len(todo))
+        options.say(count)
+    look = Look(ready.session, ready.kinds, ready.drivers)
+    outcomes = read_back(sent, outcomes, look, options.say)
     # A server that refused all of it has written nothing; where no answer came, it may have.
     run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) for o in outcomes)
     if not run.failure and sent:
         _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
+    run.came_to(outcomes, options.say)
     if not run.halted and any(outcome.status is not Status.DONE for outcome in outcomes):
         run.halted = "not tried: something that had to come first failed"
 

@@ -29,7 +29,7 @@ from reconciler.core.rights import APPLY, CLUSTER, Need, folded
 from reconciler.engine.clusters import Options, login, side_by_side, state_of
 from reconciler.engine.intent import check, chosen, desired_of, ledger_of
 from reconciler.engine.standing import Verdicts, needed, verdicts
-from reconciler.errors import Failed, KstateError
+from reconciler.errors import Failed, KstateError, LoginFailed, Unreachable
 from reconciler.kinds import registry as kinds_registry
 from reconciler.spec.folder import Spec
 
@@ -75,17 +75,19 @@ def _look(
     document, platform, want = wanted
     target = Target(document.name, document.spec, options.root, options.timeout)
     with closing(login(platform, target)) as session:
-        findings = [*_logged_in(session, platform), *_unchecked(document)]
+        findings = [*_logged_in(session, platform), *_unchecked(document), *_unseen(session)]
         findings += _beside(session, document.spec)
-        for name, kind in sorted(kinds_registry.load().items()):
+        for name, kind in sorted(kinds_registry.on(platform).items()):
             if want.names(name):
                 findings += _of_kind(session, kind, platform, want)
-        if "kafka-admin" not in platform.wires:
+        kafka = _kafka(session)
+        if kafka is None:
             return Health(tuple(findings))
-        kafka = cast("Kafka", session.client("kafka-admin"))
-        identity = rights.identity(kafka)
-        needs = needed(want, _own_ledger(spec, document), session.operations)
-        found = verdicts(session, kafka, needs, identity.principal)
+        identity = rights.by_key() if platform.keyed else rights.identity(kafka)
+        kinds, ledger = kinds_registry.on(platform), _own_ledger(spec, document)
+        needs = needed(kinds, want, ledger, session.operations)
+        known = "" if identity.principal == rights.UNKNOWN else identity.principal
+        found = verdicts(session, kafka, needs, known)
     asked = {need: verdict for need, verdict in found.items() if need.verb in verbs}
     findings += [Finding(None if identity.principal == rights.UNKNOWN else True, _who(identity))]
     findings += _told(asked)
@@ -101,11 +103,11 @@ def _look(
 
 def _logged_in(session: Session, platform: Platform) -> Iterator[Finding]:
     brokers = session.facts.get("brokers")
-    many = f"{brokers} broker{'s' * (brokers != 1)}"
-    yield Finding(True, f"{platform.title}, id {session.cluster_id}, {many}, logged in")
-    if "kafka-admin" not in platform.wires:
+    many = "" if brokers is None else f" {brokers} broker{'s' * (brokers != 1)},"
+    yield Finding(True, f"{platform.title}, id {session.cluster_id},{many} logged in")
+    kafka = _kafka(session)
+    if kafka is None:
         return
-    kafka = cast("Kafka", session.client("kafka-admin"))
     if not kafka.has_lean:
         yield Finding(None, f"the brokers' version was not asked: {kafka.lean_lacks}")
         return
@@ -116,6 +118,14 @@ def _logged_in(session: Session, platform: Platform) -> Iterator[Finding]:
         return
     mixed = "; the brokers do not agree" if len(versions) > 1 else ""
     yield Finding(True, f"Kafka {', '.join(versions)} by the requests it knows{mixed}")
+
+
+def _kafka(session: Session) -> Kafka | None:
+    """The brokers, where they are what is spoken to."""
+    try:
+        return cast("Kafka", session.client("kafka-admin"))
+    except Failed:
+        return None
 
 
 def _unchecked(document: Document) -> Iterator[Finding]:
@@ -143,6 +153,16 @@ def _connect(session: Session) -> Iterator[about.Fact]:
     workers = cast("Workers", session.client("connect"))
     for _, http in sorted(workers.by_name.items()):
         yield from about.connect(http)
+
+
+def _unseen(session: Session) -> Iterator[Finding]:
+    """Whether what deletions would cost can be looked at, where Kafka is not what the platform is logged in to by."""
+    try:
+        session.client("kafka-admin")
+    except Failed as error:
+        meant = not isinstance(error, (Unreachable, LoginFailed))
+        told = "what a deletion would cost cannot be seen"
+        yield Finding(meant, f"{told}: {error.message}")
 
 
 def _of_kind(session: Session, kind: Kind, platform: Platform, want: Desired) -> Iterator[Finding]:

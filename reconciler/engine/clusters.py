@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from reconciler.core.estate import Live
+from reconciler.core.events import Say, silent
 from reconciler.core.model import (
     Body,
     Change,
@@ -27,13 +29,8 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 
-Say = Callable[[str], None]
 T = TypeVar("T")
 SIDE_BY_SIDE = 16
-
-
-def silent(_event: str) -> None:
-    """The `say` of a caller who does not want to hear about progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,8 @@ class Options:
     order clusters are applied.
     `who` stands in the lock and the journal. `seal` is that of a saved plan, which is applied once. `wait` is how many
     seconds to wait for the lock. `approved` are the approvals given, for the journal.
-    `verify`: secrets that no server tells are tried out. `snapshot` is read instead of live clusters.
+    `verify`: secrets that no server tells are tried out. `snapshot` is read instead of live clusters. `seen` is given
+    all that is live, where a report shows it.
     """
 
     now: datetime
@@ -63,7 +61,13 @@ class Options:
     approved: tuple[str, ...] = ()
     verify: bool = False
     snapshot: Snapshot | None = None
+    seen: Callable[[Iterable[Live]], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def patience(self) -> str:
+        """How long to wait for the lock, in words; empty where nobody waits."""
+        return f"for at most {self.wait:g} s" if self.wait else ""
 
 
 def login(platform: Platform, target: Target) -> Session:

@@ -15,8 +15,10 @@ from reconciler.core.plan import Plan
 from reconciler.engine.clusters import Options
 from reconciler.engine.importing import Gathered, gathered, tidied
 from reconciler.engine.intent import ledger_of
+from reconciler.engine.keeping import WIRE
 from reconciler.engine.planning import plan
 from reconciler.errors import KstateError, Problem, SpecInvalid
+from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec, load
 from reconciler.spec.writing import placed, remove, save
 
@@ -76,25 +78,31 @@ def _bare(spec: Spec) -> Spec:
 
 
 def _frame(spec: Spec, found: Mapping[str, Gathered], to: Path) -> Iterator[tuple[str, Body]]:
-    """The Estate and the Clusters, their references leading to the same files from their new place."""
-    metadata = spec.estate.metadata if spec.estate else {"name": spec.clusters[0].name}
-    estate: dict[str, Json] = {"apiVersion": API, "kind": "Estate", "metadata": metadata}
-    if spec.estate and spec.estate.spec:
-        estate["spec"] = spec.estate.spec
-    yield "estate.yaml", estate
-    named = set(found) | {str(ledger_of(spec).get("cluster"))}
-    named |= {
-        str(d.spec["source"]) for one in found.values() for d in one.drafts if d.kind == "mirror"
-    }
-    for cluster in spec.clusters:
-        if cluster.name in named:
-            body: Body = {
-                "apiVersion": API,
-                "kind": "Cluster",
-                "metadata": cluster.metadata,
-                "spec": _moved(cluster.spec, spec.root, to),
-            }
-            yield f"clusters/{cluster.name}.yaml", body
+    """The Estate and the Clusters, their references leading to the same files from their new place.
+
+    With the cluster that holds the ledger, where that is another one; without an Estate where nobody can hold it.
+    """
+    home = ledger_of(spec).get("cluster")
+    named = set(found) | ({str(home)} if home else set())
+    named |= {str(d.spec["source"]) for g in found.values() for d in g.drafts if d.kind == "mirror"}
+    clusters = {cluster.name: cluster for cluster in spec.clusters if cluster.name in named}
+    homes = [clusters[str(home)]] if home else [clusters[name] for name in found]
+    if all(WIRE in platforms_registry.of(cluster.spec).wires for cluster in homes):
+        yield "estate.yaml", _estate(spec)
+    for name, cluster in clusters.items():
+        moved = _moved(cluster.spec, spec.root, to)
+        yield f"clusters/{name}.yaml", _whole("Cluster", cluster.metadata, moved)
+
+
+def _estate(spec: Spec) -> Body:
+    if spec.estate:
+        return _whole("Estate", spec.estate.metadata, spec.estate.spec or None)
+    return _whole("Estate", {"name": spec.clusters[0].name}, None)
+
+
+def _whole(kind: str, metadata: Body, spec: Json) -> Body:
+    whole: Body = {"apiVersion": API, "kind": kind, "metadata": metadata}
+    return whole if spec is None else {**whole, "spec": spec}
 
 
 def _moved(value: Json, root: Path, to: Path) -> Json:

@@ -54,7 +54,7 @@ def drift(spec: Spec, options: Options) -> Found:
 
 
 def _look(spec: Spec, wanted: Wanted, options: Options) -> tuple[Seen, tuple[Finding, ...]]:
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(wanted[1])
     with survey(spec, wanted, options, every_field=True) as found:
         want = {key: r for key, r in found.want.state.items() if matches(key, options.only)}
         last = {key: r for key, r in found.last.items() if matches(key, options.only)}
@@ -66,7 +66,7 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> tuple[Seen, tuple[Fin
         unmanaged, elsewhere = not_ours(found.live, ours | covered(found).keys(), found.document)
         ill, well = _health(found, want)
         managed = sum(key in found.live for key in {*found.want.state, *found.last})
-        extra = undeclared(want, found.live)
+        extra = undeclared(want, found.live, lambda key: key.kind in whole)
         trouble = "; ".join(filter(None, (found.keeping.trouble, *unproven(found))))
         about = (found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere)
         seen = Seen(*about, extra, trouble, well)

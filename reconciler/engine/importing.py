@@ -10,6 +10,7 @@ from typing import cast
 from reconciler.core import silent
 from reconciler.core.desired import with_unseen
 from reconciler.core.drafts import Draft, merged, renamed, with_own_variables
+from reconciler.core.events import Event, Step
 from reconciler.core.model import (
     Around,
     Body,
@@ -39,6 +40,7 @@ from reconciler.engine.keeping import ledger_session, look, store_on
 from reconciler.engine.planning import matches
 from reconciler.errors import BadUsage, KstateError
 from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
 
@@ -76,22 +78,21 @@ def tidied(
 
 
 def _gather(spec: Spec, wanted: Wanted, options: Options) -> Gathered:
-    document, _, want = wanted
+    document, platform, want = wanted
+    kinds = kinds_registry.on(platform)
     target = Target(document.name, document.spec, options.root, options.timeout, connections(spec))
-    with closing(login(wanted[1], target)) as session:
+    with closing(login(platform, target)) as session:
         around = Around(document.name, dict(_addresses(spec, session)))
         everything = _everything(session, wanted, set(bookkeeping(spec, document.name)), options)
         last = _applied(spec, session, options)
     every = {Key(document.name, kind, r.name): r for kind, own in everything.items() for r in own}
     said = every.keys() & {*want.state, *want.absent}
-    live = with_unseen(
-        {k: r for k, r in every.items() if k not in said}, last, kinds_registry.load()
-    )
+    live = with_unseen({k: r for k, r in every.items() if k not in said}, last, kinds)
     drafts = list(_drafts(spec, document, live, around))
     kept = dict(_kept(spec, document, drafts, every.keys()))
     # What a mirror keeps is its own business: a document for it would be a second hand on it.
     own = tuple(draft for draft in drafts if not draft.keys or not draft.keys <= kept.keys())
-    reasons = {k: kinds_registry.load()[k.kind].unsaid(r) for k, r in live.items()}
+    reasons = {k: kinds[k.kind].unsaid(r) for k, r in live.items()}
     return Gathered(document.name, own, reasons, kept, len(said))
 
 
@@ -107,7 +108,7 @@ def _applied(spec: Spec, session: Session, options: Options) -> Mapping[Key, Bod
 
 def _addresses(spec: Spec, session: Session) -> Iterator[tuple[str, str]]:
     """Where each cluster of the spec is, as far as that can be known here."""
-    for cluster in spec.clusters:
+    for cluster in map(platforms_registry.completed, spec.clusters):
         entries = cast("Sequence[Json]", cluster.spec.get("bootstrap") or ())
         try:
             yield cluster.name, ",".join(session.plain(str(entry)) for entry in entries)
@@ -121,13 +122,14 @@ def _everything(
     """Of every kind that the cluster can hold and `--only` leaves in, in the order of the names."""
     document, platform, _ = wanted
     found = {}
-    for kind in kinds_registry.load().values():
+    for kind in kinds_registry.on(platform).values():
         if kinds_registry.offered(kind, platform, document.spec) and _asked(kind, options):
-            options.say(f"{document.name}: reading every {kind.name}")
+            options.say(Event(Step.READING, document.name, kind.name))
             read = driver_of(kind, platform).read(session, Scope(facts=True))
             keys = {Key(document.name, kind.name, r.name): r for r in read}
             own = (key for key in sorted(keys.keys() - mine) if matches(key, options.only))
             found[kind.name] = [keys[key] for key in own]
+            options.say(Event(Step.READ, document.name, kind.name, done=len(found[kind.name])))
     return found
 
 
@@ -142,7 +144,7 @@ def _asked(kind: Kind, options: Options) -> bool:
 
 def _drafts(spec: Spec, cluster: Document, live: State, around: Around) -> Iterator[Draft]:
     place = _place(spec, cluster)
-    for name, kind in kinds_registry.load().items():
+    for name, kind in _kinds(place).items():
         own = [resource for key, resource in live.items() if key.kind == name]
         for body in kind.documents(own, around):
             draft = Draft(
@@ -167,8 +169,13 @@ def _recorded(kind: Kind, live: State, keys: Set[Key]) -> Iterator[str]:
 
 
 def _place(spec: Spec, cluster: Document) -> Place:
-    every = (*spec.clusters, *spec.documents)
-    return Place(cluster, {(document.kind, document.name): document for document in every})
+    every = (*map(platforms_registry.completed, spec.clusters), *spec.documents)
+    known = {(document.kind, document.name): document for document in every}
+    return Place(platforms_registry.completed(cluster), known)
+
+
+def _kinds(place: Place) -> Mapping[str, Kind]:
+    return kinds_registry.on(platforms_registry.of(place.cluster.spec))
 
 
 def _meant(kind: Kind, draft: Draft, place: Place) -> Iterator[Key]:
@@ -177,9 +184,7 @@ def _meant(kind: Kind, draft: Draft, place: Place) -> Iterator[Key]:
 
 
 def _resources(kind: Kind, draft: Draft, place: Place) -> Iterator[Resource]:
-    from reconciler.platforms import registry as platforms_registry
-
-    platform = platforms_registry.load(str(place.cluster.spec["platform"]))
+    platform = platforms_registry.of(place.cluster.spec)
     spec = {**draft.spec, **_inlined(draft)}
     metadata: Body = {"name": draft.name, "clusters": list(draft.clusters)}
     document = Document(draft.document, draft.name, metadata, spec, "", 1, lambda _path: (1, 1))
@@ -202,7 +207,7 @@ def _kept(
     """What resources among the drafts keep on their own, each with the one that does."""
     place, keys = _place(spec, cluster), sorted(live)
     for draft in drafts:
-        kind = kinds_registry.load()[draft.kind]
+        kind = _kinds(place)[draft.kind]
         if kind.covers is silent.of_two:
             continue
         for resource in _resources(kind, draft, place):

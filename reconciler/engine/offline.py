@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from reconciler.clients.log import Entry
 from reconciler.core.model import (
+    NOTHING,
     Body,
     Change,
     Driver,
@@ -26,6 +27,7 @@ from reconciler.core.snapshot import BLIND, RecordedCluster, RecordedKind, Recor
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger.store import Writer
+from reconciler.platforms import registry as platforms_registry
 
 OFFLINE = "KS132"
 FRESH = "Take a new one with `kstate snapshot`."
@@ -67,6 +69,12 @@ class RecordedSession:
         return RecordedSession(self.snapshot, _cluster(self.snapshot, name))
 
     def close(self) -> None: ...
+
+    def driver(self, kind: str) -> Driver:
+        """What reads a kind of this cluster, as its platform has it."""
+        return RecordedDriver(
+            kinds_registry.on(platforms_registry.of(self.recorded.spec))[kind], ""
+        )
 
     def store(self, name: str) -> RecordedStore:
         """The ledger of this name, as it was. Another one than the snapshot's has not been looked at."""
@@ -122,7 +130,8 @@ class RecordedDriver:
         there = _kind(session, self.kind).resources
         asked = there.keys() if scope.names is None else scope.names
         for name in sorted(there.keys() & asked):
-            yield self.kind.recalled(there[name], scope)
+            told = self.kind.recalled(there[name], scope)
+            yield told if scope.facts else replace(told, facts=NOTHING)
         if scope.others:
             yield from (Resource(name, {}) for name in sorted(there.keys() - asked))
 
@@ -132,10 +141,19 @@ class RecordedDriver:
         found: dict[Key, list[Risk]] = {}
         for key, risk in self.kind.foreseen(changes, there):
             found.setdefault(key, []).append(risk)
+        for change in changes:
+            told = (*change.risks, *found.get(change.key, ()))
+            if change.after is None and not any(_costs(risk) for risk in told):
+                found.setdefault(change.key, []).append(Risk("KS233", BLIND))
         return found
 
     def write(self, _session: Session, _changes: Sequence[Change]) -> Iterable[Outcome]:
         raise Failed("a snapshot is not written to")
+
+
+def _costs(risk: Risk) -> bool:
+    """Whether it says what a deletion costs, and not only whose it is."""
+    return risk.blocking and risk.code not in ("KS231", "KS232")
 
 
 def _kind(session: Session, kind: Kind) -> RecordedKind:
@@ -207,15 +225,8 @@ def recorded(platform: Platform, snapshot: Snapshot) -> Platform:
     def login(target: Target) -> Session:
         return RecordedSession(snapshot, _cluster(snapshot, target.name))
 
-    drivers: dict[str, Driver] = {}
-    for name, kind in kinds_registry.load().items():
-        if (own := kinds_registry.driver(kind, platform)) is not None:
-            drivers[name] = RecordedDriver(kind, own.wire)
-    return replace(platform, login=login, drivers=drivers)
-
-
-def driver_on(session: Session, kind: Kind) -> Driver:
-    """What reads a kind on a cluster that only is looked at: a portable driver, or the snapshot's."""
-    if isinstance(session, RecordedSession):
-        return RecordedDriver(kind, kind.drivers[0].wire)
-    return kind.drivers[0]
+    own = {}
+    for name, kind in kinds_registry.on(platform).items():
+        if (driver := kinds_registry.driver(kind, platform)) is not None:
+            own[name] = replace(kind, drivers=(RecordedDriver(kind, driver.wire),))
+    return replace(platform, login=login, kinds={**platform.kinds, **own})

@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import cast
 
 from reconciler import __version__
 from reconciler.core.desired import NAME, Desired, in_owned
 from reconciler.core.diff import diff, flat, nest
+from reconciler.core.events import Event, Step
 from reconciler.core.model import (
     Body,
     Change,
     Document,
     Key,
-    Platform,
     Resource,
     Risk,
     State,
@@ -25,7 +26,7 @@ from reconciler.core.model import (
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, Stage
-from reconciler.core.risk import assess, destroying, protect, with_risks
+from reconciler.core.risk import assess, destroying, doubted, protect, with_risks
 from reconciler.engine.clusters import (
     Options,
     side_by_side,
@@ -47,9 +48,11 @@ from reconciler.engine.intent import (
 )
 from reconciler.engine.intent import stages as stages_of
 from reconciler.engine.offline import age, recorded, told
+from reconciler.engine.reading import agreed
 from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
 LIFETIME = timedelta(hours=24)
@@ -91,6 +94,8 @@ def plan(spec: Spec, options: Options) -> Planned:
         raise SpecInvalid(sorted(set(conflicts)))
     parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
+    owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
+    made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
     return Planned(made, failures, connections(spec))
 
 
@@ -107,6 +112,12 @@ def _problems(want: Desired) -> Iterator[Problem]:
 
 
 def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
+    """One cluster, read again as long as its servers say that it is not as it was read."""
+    look = partial(_look, spec, wanted, options)
+    return agreed(look, lambda part: doubted(part.changes), options.say)
+
+
+def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
     with survey(spec, wanted, options) as found:
         changes = _assessed(found, options)
     document, want, keeping = found.document, found.want, found.keeping
@@ -132,16 +143,17 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     """What has to change, with everything that is known of what it costs and what stands in its way."""
     want, cluster = found.want, found.cluster
     differ = _changes(found, Aims(want.state, want.absent | found.pruned, found.last))
-    changes = _select((_completed(c, want.state) for c in differ), options.only)
+    changes = _select((_completed(c, found) for c in differ), options.only)
     kinds = {change.key.kind for change in changes}
     worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
-    options.say(f"{cluster}: asking the servers about {len(changes)} changes")
+    options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
     changes = vetted(found.session, found.drivers, changes)
+    options.say(Event(Step.VETTED, cluster, total=len(changes)))
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
-    return changes + _select(_impossible(want, found.platform), options.only)
+    return changes + _select(_impossible(found), options.only)
 
 
 def _notices(spec: Spec, found: Survey) -> Iterator[str]:
@@ -188,7 +200,7 @@ def _records(
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:
     """The differences, with what preconditions need read for just those that differ."""
-    kinds = kinds_registry.load()
+    kinds = found.kinds
 
     def differences(there: State) -> list[Change]:
         whole = aims.state, there
@@ -204,9 +216,9 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
     return differences({**found.live, **closer}) if closer else first
 
 
-def _completed(change: Change, wanted: State) -> Change:
+def _completed(change: Change, found: Survey) -> Change:
     """An update of what holds a secret carries all that is wanted: a server that stores secrets takes nothing less."""
-    kind = kinds_registry.load()[change.key.kind]
+    kind, wanted = found.kinds[change.key.kind], found.want.state
     if not kind.secrets or change.before is None or change.after is None or kind.whole:
         return change
     whole = dict(flat(wanted[change.key].settings)) | dict(flat(change.after))
@@ -224,21 +236,16 @@ def _world(kind: str, found: Survey) -> World:
     )
 
 
-def _impossible(want: Desired, platform: Platform) -> list[Change]:
+def _impossible(found: Survey) -> list[Change]:
     return [
-        with_risks(
-            Change(key, None, resource.settings),
-            [Risk("KS901", _why_not(key, platform))],
-        )
-        for key, resource in want.impossible.items()
+        with_risks(Change(key, None, resource.settings), [Risk("KS901", _why_not(key, found))])
+        for key, resource in found.want.impossible.items()
     ]
 
 
-def _why_not(key: Key, platform: Platform) -> str:
-    driver = kinds_registry.driver(kinds_registry.load()[key.kind], platform)
-    if driver is None:
-        return f"{platform.title} does not offer {key.kind}"
-    return f"the Cluster document has no `{driver.wire}`, so nobody knows where its {key.kind}s are"
+def _why_not(key: Key, found: Survey) -> str:
+    kind = kinds_registry.on(found.platform)[key.kind]
+    return kinds_registry.why_not(kind, found.platform, found.document.spec)
 
 
 def matches(key: Key, only: Sequence[str]) -> bool:
@@ -252,7 +259,7 @@ def _select(changes: Iterable[Change], only: Sequence[str]) -> list[Change]:
 
 def not_ours(live: State, ours: Set[Key], document: Document) -> tuple[tuple[str, ...], int]:
     """What nobody declared and is not kstate's own: named when it is inside `owns`, else only counted."""
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(platforms_registry.of(document.spec))
     owns = cast("Body", document.spec.get("owns") or {})
     others = [key for key in live if key not in ours]
     inside = [key for key in others if in_owned(kinds[key.kind], key.name, owns)]
@@ -268,7 +275,7 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
     stages, left = _answered(spec, options, parts), outside(spec, options)
     return Plan(
         clusters=tuple(part.cluster for part in parts),
-        waves=order(changes, kinds_registry.load()),
+        waves=order(changes, kinds_registry.load(), platforms_registry.kind_of(connections(spec))),
         created=stamp(options.now),
         expires=options.snapshot.expires if options.snapshot else stamp(options.now + LIFETIME),
         kstate=__version__,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.core.desired import with_unseen
+from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import (
     Body,
     Change,
     Driver,
     Key,
+    Kind,
     Outcome,
     Resource,
     Scope,
@@ -20,9 +23,15 @@ from reconciler.core.model import (
     Status,
 )
 from reconciler.core.settle import settle
-from reconciler.engine.clusters import Say, asked, fields_of, state_of
+from reconciler.engine.clusters import asked, fields_of, state_of
 from reconciler.errors import Failed
-from reconciler.kinds import registry as kinds_registry
+
+T = TypeVar("T")
+# Seconds. A single broker was up to 5 s behind with a thousand new topics.
+AGREEMENT = 30.0
+
+UNSEEN = "until what was written can be read"
+BEHIND = "until a server reads what it says is there already"
 
 
 def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
@@ -40,11 +49,29 @@ def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[C
     return state
 
 
+def agreed(look: Callable[[], T], doubts: Callable[[T], Sequence[Key]], say: Say) -> T:
+    """Looks until no server contradicts what was read, for at most 30 s; after that the last look stands.
+
+    Whoever answers a read may be seconds behind what was written, and knows nothing of it: no plan is made of that,
+    and nothing is called impossible for it.
+    """
+    end, pause = time.monotonic() + AGREEMENT, 0.2
+    while True:
+        seen = look()
+        open_ = doubts(seen)
+        if not open_ or time.monotonic() > end:
+            return seen
+        say(Event(Step.WAITING, open_[0].cluster, open_[0].kind, words=BEHIND))
+        time.sleep(pause)
+        pause = min(pause * 1.6, 2.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """Where to look. `unseen` is what no server tells of each resource, as far as its answers let us believe."""
 
     session: Session
+    kinds: Mapping[str, Kind]
     drivers: Mapping[str, Driver]
     unseen: Mapping[Key, Body] = field(default_factory=dict)
 
@@ -57,9 +84,8 @@ def read_back(
         return list(outcomes)
     look = replace(look, unseen=dict(_believed(sent, outcomes)))
     refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
-    say(f"{look.session.cluster}: reading back {len(sent)} changes")
     awaited = [change for change in sent if change.key not in refused]
-    seen = _wait(awaited, look) if awaited else _Seen()
+    seen = _wait(awaited, look, say) if awaited else _Seen()
     # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
     again = _seen(look, [change for change in sent if change.key in refused])
     return [_verdict(o, again if o.key in refused else seen) for o in outcomes]
@@ -81,7 +107,7 @@ class _Seen:
     blind: str = ""
 
 
-def _wait(changes: Sequence[Change], look: Look) -> _Seen:
+def _wait(changes: Sequence[Change], look: Look, say: Say) -> _Seen:
     """Looks until all is as planned: twice in a row where several brokers may answer, within 30 s + 10 ms a change."""
     end = time.monotonic() + 30 + 0.01 * len(changes)
     needed = 1 if look.session.facts.get("brokers") == 1 else 2
@@ -89,8 +115,11 @@ def _wait(changes: Sequence[Change], look: Look) -> _Seen:
     while True:
         seen = _seen(look, changes)
         in_a_row = in_a_row + 1 if len(seen.as_planned) == len(changes) else 0
+        counts = len(seen.as_planned), len(changes)
         if in_a_row >= needed or time.monotonic() > end:
+            say(Event(Step.READ_BACK, look.session.cluster, "", *counts))
             return seen
+        say(Event(Step.WAITING, look.session.cluster, "", *counts, UNSEEN))
         time.sleep(pause)
         pause = min(pause * 1.6, 1.0)
 
@@ -101,7 +130,7 @@ def _seen(look: Look, changes: Sequence[Change]) -> _Seen:
         live = touched(look.session, look.drivers, changes)
     except Failed as error:
         return _Seen(blind=error.message)
-    live = with_unseen(live, look.unseen, kinds_registry.load())
+    live = with_unseen(live, look.unseen, look.kinds)
     return _Seen(frozenset(change.key for change in settle(changes, live).done))
 
 

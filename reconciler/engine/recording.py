@@ -9,6 +9,7 @@ from dataclasses import replace
 from reconciler import __version__
 from reconciler.core.book import fold
 from reconciler.core.desired import Desired
+from reconciler.core.events import Event, Step
 from reconciler.core.model import Driver, Resource, Scope, Session, Target
 from reconciler.core.snapshot import RecordedCluster, RecordedKind, RecordedLedger, Snapshot
 from reconciler.engine.clusters import Options, driver_of, login, side_by_side, stamp
@@ -53,15 +54,17 @@ def snapshot(spec: Spec, options: Options) -> tuple[Snapshot, Mapping[str, Kstat
 def _record(spec: Spec, wanted: Wanted, options: Options) -> RecordedCluster:
     document, platform, want = wanted
     target = Target(document.name, document.spec, options.root, options.timeout, connections(spec))
-    options.say(f"{document.name}: connecting")
+    options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         ledger = _ledger(spec, session, options)
         kinds = {}
-        for kind in kinds_registry.load().values():
+        for kind in kinds_registry.on(platform).values():
             if kinds_registry.offered(kind, platform, document.spec):
-                options.say(f"{document.name}: reading every {kind.name}")
+                options.say(Event(Step.READING, document.name, kind.name))
                 asked = want.names(kind.name) | _recorded_names(ledger, session, kind.name)
-                kinds[kind.name] = _kind(session, driver_of(kind, platform), want, asked, kind.name)
+                found = _kind(session, driver_of(kind, platform), want, asked, kind.name)
+                kinds[kind.name] = found
+                options.say(Event(Step.READ, document.name, kind.name, done=len(found.resources)))
         cluster_id, facts = session.cluster_id, dict(session.facts)
     return RecordedCluster(document.name, cluster_id, masked(document), facts, kinds, ledger)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
+from reconciler.core.events import Event, Step
 from reconciler.core.model import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.core.result import BEFORE, Result
@@ -25,7 +26,7 @@ def rollout(plan: Plan, options: Options, connections: Connections = NONE) -> Re
     for stage in plan.stages:
         if options.stop.is_set():
             return _joined(plan, results, STOPPED)
-        options.say(f"wave {stage.label}: {', '.join(stage.clusters)}")
+        options.say(Event(Step.NOTE, words=f"wave {stage.label}: {', '.join(stage.clusters)}"))
         try:
             results.append(apply(plan, options, connections, frozenset(stage.clusters)))
         except Unready as unready:

@@ -22,17 +22,18 @@ from reconciler.core.rights import (
     presumed,
 )
 from reconciler.errors import Failed
-from reconciler.kinds import registry as kinds_registry
 
 EVERY_CLUSTER = "kafka-cluster"
 Verdicts = Mapping[Need, bool | None]
 
 
-def needed(want: Desired, ledger: Body, operations: frozenset[str] | None) -> list[Need]:
+def needed(
+    kinds: Mapping[str, Kind], want: Desired, ledger: Body, operations: frozenset[str] | None
+) -> list[Need]:
     """Everything that planning and applying ask of the brokers. `ledger` is empty where it is kept elsewhere."""
     found = [
         need
-        for name, kind in sorted(kinds_registry.load().items())
+        for name, kind in sorted(kinds.items())
         if want.names(name)
         for need in _of_kind(kind, want)
     ]
@@ -80,14 +81,14 @@ def _ledger(topic: str) -> list[Need]:
 def verdicts(session: Session, kafka: Kafka, needs: Iterable[Need], principal: str) -> Verdicts:
     """Of each need whether it is met: by the brokers' word first, by their ACLs where they can be read, else unknown.
 
-    What is there already need not be created: such a need is left out.
+    What is there already need not be created: such a need is left out. `principal` is empty where nobody knows it.
     """
     listed = list(needs)
     names = {need.name for need in listed if need.resource == TOPIC}
     topics = rights.on_topics(kafka, names) if names else {}
     groups = rights.on_groups(kafka) if any(n.resource == GROUP for n in listed) else {}
     there = {n for n, said in topics.items() if "Read" in said}
-    acls_of = _acls(session, kafka)
+    acls_of = _acls(session, kafka) if principal else None
     found: dict[Need, bool | None] = {}
     for need in listed:
         if need.operation == "Create" and need.name in there:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.book import claimed
 from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.estate import Live
+from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import (
     Body,
     Condition,
@@ -25,12 +27,13 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.ownership import Keeping
-from reconciler.engine.clusters import Options, Say, asked, driver_of, fields_of, login, state_of
-from reconciler.engine.intent import Wanted, connections, ledger_of
+from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
+from reconciler.engine.intent import Wanted, bookkeeping, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
-from reconciler.engine.offline import driver_on
+from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
 
@@ -50,6 +53,7 @@ class Survey:
     live: State
     pruned: Set[Key]
     tried: Mapping[Key, Condition]
+    peers: Mapping[str, Body]
 
     @property
     def cluster(self) -> str:
@@ -68,11 +72,11 @@ def survey(
     document, platform, want = wanted
     peers = connections(spec)
     target = Target(document.name, document.spec, options.root, options.timeout, peers)
-    options.say(f"{document.name}: connecting")
+    options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
         looks = _looks(document.name, want, keeping, every_field=every_field)
-        kinds = {name: kinds_registry.load()[name] for name in looks}
+        kinds = {name: kinds_registry.on(platform)[name] for name in looks}
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
         keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
@@ -83,7 +87,20 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        yield Survey(*found, kinds, drivers, looks, live, pruned, tried)
+        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers)
+        if options.seen is not None:
+            options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
+        yield surveyed
+
+
+def _alive(found: Survey, own: Set[Key]) -> Iterator[Live]:
+    """Everything that is there but what kstate keeps for itself, for a report that shows the estate."""
+    managed = {*found.want.state, *found.last, *covered(found)}
+    for key in sorted(found.live.keys() - own):
+        resource = found.live[key]
+        sources = tuple(found.want.sources.get(key, ()))
+        owner = found.want.owners.get(key, "")
+        yield Live(key, resource.settings, owner, sources, key in managed)
 
 
 def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
@@ -128,10 +145,16 @@ def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Bo
 def _read(
     session: Session, drivers: Mapping[str, Driver], looks: Mapping[str, Scope], say: Say
 ) -> State:
-    say(f"{session.cluster}: reading {', '.join(sorted(drivers)) or 'nothing'}")
+    def read(kind: str) -> State:
+        found = state_of(session, kind, drivers[kind], looks[kind])
+        say(Event(Step.READ, session.cluster, kind, done=len(found)))
+        return found
+
+    for kind in drivers:
+        say(Event(Step.READING, session.cluster, kind))
     with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
-        read = pool.map(lambda name: state_of(session, name, drivers[name], looks[name]), drivers)
-        return {key: resource for state in read for key, resource in state.items()}
+        states = pool.map(read, drivers)
+        return {key: resource for state in states for key, resource in state.items()}
 
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
@@ -192,16 +215,21 @@ def nearby(found: Survey, kind: str) -> Nearby:
     read: dict[tuple[str, str], Mapping[str, Resource]] = {}
     for cluster, name in sorted(asked):
         try:
-            read[cluster, name] = _everything(found.session, cluster, name)
+            read[cluster, name] = _everything(found, cluster, name)
         except Failed:
             continue
     return read
 
 
-def _everything(session: Session, cluster: str, kind: str) -> dict[str, Resource]:
+def _everything(found: Survey, cluster: str, kind: str) -> dict[str, Resource]:
     """All of a kind on a cluster, without configurations that nobody asked for."""
+    session = found.session
     at = session if cluster == session.cluster else session.peer(cluster)
-    driver = driver_on(at, kinds_registry.load()[kind])
+    if isinstance(at, RecordedSession):
+        driver: Driver = at.driver(kind)
+    else:
+        platform = platforms_registry.of(found.peers[cluster])
+        driver = driver_of(kinds_registry.on(platform)[kind], platform)
     return {r.name: r for r in driver.read(at, Scope(names=None, fields=frozenset()))}
 
 

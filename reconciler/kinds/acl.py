@@ -150,6 +150,14 @@ def _raw(principal: str, raw: Grant, host: str) -> Binding:
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
+    """Mistakes in the grants, and another way to give access than Kafka's own."""
+    if document.spec.get("access", "acl") != "acl":
+        told = "only `acl`, Kafka's own, is offered by a cluster that this document is for"
+        yield ("spec", "access"), told
+    yield from useless(document)
+
+
+def useless(document: Document) -> Iterator[tuple[Path, str]]:
     """A grant that names something its role has no use for, or nothing at all, is a mistake."""
     for at, grant in enumerate(cast("Sequence[Grant]", document.spec.get("grants") or ())):
         role, where = str(grant["role"]), ("spec", "grants", str(at))
@@ -267,10 +275,15 @@ def foreseen(
     changes: Sequence[Change], there: Mapping[str, Resource]
 ) -> Iterator[tuple[Key, Risk]]:
     """What revoking costs when nobody can be seen at work."""
-    revoked = {c.key: decode(c.key.name) for c in changes if c.action is Action.DELETE}
+    gone = {c.key: _bindings([c.key.name]) for c in changes if c.action is Action.DELETE}
+    revoked = {key: found[0] for key, found in gone.items() if found}
     blind = Usage(hidden=[BLIND])
-    live = [decode(name) for name in there]
-    yield from acl_costs.revocations(revoked, live, blind).items()
+    yield from acl_costs.revocations(revoked, _bindings(there), blind).items()
+
+
+def _bindings(names: Iterable[str]) -> list[Binding]:
+    """Those that are Kafka's own: a platform may have others beside them."""
+    return [decode(name) for name in names if name.count("|") == len(Binding._fields) - 1]
 
 
 def _outcome(key: Key, answer: str | LostAnswer | None) -> Outcome:

@@ -14,6 +14,7 @@ from reconciler.clients.connect_workers import (
     declared,
     failures,
     parts,
+    refusal,
     side_by_side,
     steered,
     worker_of,
@@ -177,7 +178,7 @@ def _written(session: Session, change: Change) -> Outcome:
         worker = worker_of(session, change.key)
         for answer in _requests(session, worker, change):
             if not answer.ok and not (change.after is None and answer.status == 404):
-                return Outcome(change.key, Status.FAILED, answer.words)
+                return Outcome(change.key, refusal(answer), answer.words)
     except LostAnswer as lost:
         return Outcome(change.key, Status.UNKNOWN, lost.message)
     except (Failed, BadUsage) as error:

@@ -28,6 +28,8 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
 def check(document: Document) -> Iterator[tuple[Path, str]]:
     """What the JSON Schema cannot say."""
     spec = document.spec
+    if "connect" not in spec:
+        yield ("spec",), "the key `connect` is missing: which workers copy?"
     for member in ("topics", "groups", "exclude"):
         yield from pattern_problems(spec, member)
     if (interval := spec.get("interval")) is not None:

@@ -14,6 +14,7 @@ from reconciler.clients.connect_workers import (
     declared,
     failures,
     parts,
+    refusal,
     side_by_side,
     steered,
     worker_of,
@@ -191,7 +192,7 @@ def _written(session: Session, change: Change) -> Outcome:
         worker = worker_of(session, change.key)
         for role, answer in _requests(session, worker, change):
             if not answer.ok and not (_gone(change, role) and answer.status == 404):
-                return Outcome(change.key, Status.FAILED, f"{role}: {answer.words}")
+                return Outcome(change.key, refusal(answer), f"{role}: {answer.words}")
     except LostAnswer as lost:
         return Outcome(change.key, Status.UNKNOWN, lost.message)
     except (Failed, BadUsage) as error:

@@ -34,10 +34,7 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     spec = document.spec
     settings: dict[str, Json] = {"type": _kind(spec), "schema": _shape(spec)}
     if references := _references(spec):
-        settings["references"] = {
-            str(r["name"]): {"subject": r["subject"], "version": str(r.get("version") or LATEST)}
-            for r in references
-        }
+        settings["references"] = {str(r["name"]): _reference(r) for r in references}
     for member in ("compatibility", "mode"):
         if member in spec:
             settings[member] = spec[member]
@@ -46,6 +43,13 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     if spec.get("normalize"):
         settings["normalize"] = True
     yield Resource(document.name, settings)
+
+
+def _reference(given: Body) -> Body:
+    """Where a reference leads; below it where those lead that what the spec declares there is made of in turn."""
+    further = {str(r["name"]): _reference(r) for r in _references(given)}
+    leads = {"subject": given["subject"], "version": str(given.get("version") or LATEST)}
+    return {**leads, "references": further} if further else leads
 
 
 def _kind(spec: Body) -> str:
@@ -153,14 +157,19 @@ def placed(document: Document, place: Place) -> Document:
     )
 
 
-def _placed(reference: Body, place: Place) -> Body:
-    other = place.documents.get(("Schema", str(reference["subject"])))
-    if "version" in reference or other is None or not _here(other, place):
+def _placed(reference: Body, place: Place, seen: frozenset[str] = frozenset()) -> Body:
+    """With what lies beneath it, as far as that is declared: a change there is one for all that stands upon it.
+
+    `seen` are the subjects on the way here: a ring is refused elsewhere.
+    """
+    subject = str(reference["subject"])
+    other = place.documents.get(("Schema", subject))
+    if "version" in reference or other is None or not _here(other, place) or subject in seen:
         return reference
-    return {
-        **reference,
-        "version": AS_DECLARED + fingerprint(_kind(other.spec), _shape(other.spec)),
-    }
+    version = AS_DECLARED + fingerprint(_kind(other.spec), _shape(other.spec))
+    below = [_placed(r, place, seen | {subject}) for r in _references(other.spec)]
+    declared = [r for r in below if str(r.get("version")).startswith(AS_DECLARED)]
+    return {**reference, "version": version, **({"references": declared} if declared else {})}
 
 
 def _here(document: Document, place: Place) -> bool:

@@ -38,13 +38,17 @@ class SchemaDriver:
     batch = 500
 
     def read(self, session: Session, scope: Scope) -> Iterator[Resource]:
-        """The list, then the newest version of each subject that is asked for."""
+        """The list, then the newest version of each subject that is asked for, whether the list has it or not."""
         registry = registry_of(session)
         there = schemas.subjects(registry)
         asked = [name for name in there if scope.names is None or name in scope.names]
+        unlisted = sorted((scope.names or frozenset()) - set(there))
         seen = _Seen(registry)
         look = _recorded if scope.facts else _resource
-        yield from side_by_side(asked, lambda name: look(seen, name, scope)) if asked else ()
+        yield from side_by_side(asked, lambda name: look(seen, name, scope))
+        found = side_by_side(unlisted, lambda name: schemas.version(registry, name) is not None)
+        late = [name for name, is_there in zip(unlisted, found, strict=True) if is_there]
+        yield from side_by_side(late, lambda name: look(seen, name, scope))
         if scope.others and scope.names is not None:
             yield from (Resource(name, {}) for name in there if name not in scope.names)
 
@@ -68,16 +72,23 @@ class SchemaDriver:
 
 @dataclass
 class _Seen:
-    """Versions that others refer to, each asked for once in a read."""
+    """What many subjects of one read have in common, asked for once: what they refer to, the registry's own levels."""
 
     registry: Http
     _once: dict[tuple[str, str], Version | None] = field(default_factory=dict)
+    _registrys: dict[str, str] = field(default_factory=dict)
 
     def version(self, subject: str, number: int | str) -> Version | None:
         at = (subject, str(number))
         if at not in self._once:
             self._once[at] = schemas.version(self.registry, subject, number)
         return self._once[at]
+
+    def own(self, member: str, name: str) -> str | None:
+        """What was set for a subject itself; the registry's own is asked for once."""
+        if member not in self._registrys:
+            self._registrys[member] = schemas.in_force(self.registry, member)
+        return schemas.own(self.registry, member, name, self._registrys[member])
 
 
 def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
@@ -88,14 +99,28 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
     if latest is not None and _to_the_registry_the_same(seen.registry, latest, settings, wanted):
         settings |= {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
         unproven = (TAKEN,)
-    for member in ("compatibility", "mode"):
+    settings |= _levels(seen, name, scope, wanted)
+    return Resource(name, settings, dict(_beside(seen, name, scope, wanted)), unproven)
+
+
+LEVELS = ("compatibility", "mode")
+
+
+def _levels(seen: _Seen, name: str, scope: Scope, wanted: Body) -> Iterator[tuple[str, Json]]:
+    """Those that are wanted as they hold; those that are to be compared without being wanted, as they were set."""
+    for member in LEVELS:
         if wanted.get(member) is not None:
-            settings[member] = schemas.in_force(seen.registry, member, name)
-        elif (scope.names is None or member in wanted) and (
-            value := schemas.own(seen.registry, member, name)
-        ):
-            settings[member] = value
-    return Resource(name, settings, unproven=unproven)
+            yield member, schemas.in_force(seen.registry, member, name)
+        elif (scope.names is None or member in wanted) and (value := seen.own(member, name)):
+            yield member, value
+
+
+def _beside(seen: _Seen, name: str, scope: Scope, wanted: Body) -> Iterator[tuple[str, Json]]:
+    """Those that nobody declared, where everything is asked for: told, and not compared."""
+    if scope.names is not None and scope.fields is None:
+        for member in LEVELS:
+            if member not in wanted and (value := seen.own(member, name)):
+                yield member, value
 
 
 NEWEST = ("type", "schema", "references")
@@ -129,7 +154,11 @@ def _newest(seen: _Seen, latest: Version, wanted: Body) -> Iterator[tuple[str, J
     yield "type", latest.kind
     yield "schema", live_shape(latest.kind, latest.text)
     if latest.references:
-        yield "references", {r.name: _reference(seen, r, wanted) for r in latest.references}
+        asked = _listed(wanted)
+        yield (
+            "references",
+            {r.name: _reference(seen, r, asked.get(r.name, {})) for r in latest.references},
+        )
 
 
 def _to_the_registry_the_same(
@@ -148,18 +177,29 @@ def _to_the_registry_the_same(
     return schemas.lookup(registry, asked, normalize=normalize) == latest.version
 
 
-def _reference(seen: _Seen, found: Reference, wanted: Body) -> Body:
-    """The version in the words in which it is wanted, if it is that one: `latest`, or as the spec declares it."""
-    asked = cast("Mapping[str, Body]", wanted.get("references") or {}).get(found.name, {})
+def _listed(settings: Body) -> Mapping[str, Body]:
+    return cast("Mapping[str, Body]", settings.get("references") or {})
+
+
+def _reference(seen: _Seen, found: Reference, asked: Body) -> Body:
+    """The version in the words in which it is wanted, if it is that one: `latest`, or as the spec declares it.
+
+    Below it, what is wanted of what that version is made of in turn.
+    """
     word, version = str(asked.get("version") or ""), str(found.version)
+    there = seen.version(found.subject, found.version) if word.startswith(AS_DECLARED) else None
     if word == schemas.LATEST:
         newest = seen.version(found.subject, schemas.LATEST)
         version = word if newest and newest.version == found.version else version
-    elif word.startswith(AS_DECLARED):
-        there = seen.version(found.subject, found.version)
-        if there is not None:
-            version = AS_DECLARED + fingerprint(there.kind, live_shape(there.kind, there.text))
-    return {"subject": found.subject, "version": version}
+    elif there is not None:
+        version = AS_DECLARED + fingerprint(there.kind, live_shape(there.kind, there.text))
+    leads: Body = {"subject": found.subject, "version": version}
+    further = {
+        r.name: _reference(seen, r, _listed(asked)[r.name])
+        for r in (there.references if there else ())
+        if r.name in _listed(asked)
+    }
+    return {**leads, "references": further} if further else leads
 
 
 # --- vetting
@@ -199,8 +239,7 @@ def rewritten(change: Change) -> bool:
 
 
 def subjects(settings: Body) -> frozenset[str]:
-    found = cast("Mapping[str, Body]", settings.get("references") or {})
-    return frozenset(str(reference["subject"]) for reference in found.values())
+    return frozenset(str(reference["subject"]) for reference in _listed(settings).values())
 
 
 def _there(view: _View, subject: str) -> bool:
@@ -348,8 +387,8 @@ def _before_it(change: Change) -> bool:
 
 def wanted_version(registry: Http, name: str, settings: Body) -> Version:
     """What is to be registered, its references by the numbers they have now. Raises Failed where one is not there."""
-    listed = cast("Mapping[str, Body]", settings.get("references") or {})
-    references = [_numbered(registry, known, at) for known, at in sorted(listed.items())]
+    listed = sorted(_listed(settings).items())
+    references = [_numbered(registry, known, at) for known, at in listed]
     kind = str(settings["type"])
     return Version(name, 0, 0, kind, text_of(kind, settings["schema"]), tuple(references))
 

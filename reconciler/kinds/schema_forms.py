@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reconciler.core.model import Json, Path
+from reconciler.core.unicode import spelt
 from reconciler.kinds import schema_avro, schema_json, schema_protobuf
 
 
@@ -22,7 +23,7 @@ class Form(NamedTuple):
 
 
 def _compact(found: Json) -> str:
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return spelt(json.dumps(found, ensure_ascii=False, separators=(",", ":")))
 
 
 FORMS: Mapping[str, Form] = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewTopic
 
 from reconciler.clients import topics
@@ -31,6 +33,7 @@ from reconciler.core.model import (
     Session,
     Status,
     World,
+    nothing,
 )
 from reconciler.core.risk import each
 from reconciler.core.values import canonical, lenient, spoken
@@ -38,6 +41,8 @@ from reconciler.kinds import topic_costs
 
 INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 EXISTS = topics.EXISTS
+# Among the facts of a wanted topic: the names its document has that the platform drops.
+IGNORED = "ignored"
 
 
 # --- what a document means
@@ -50,6 +55,7 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
         name: spec[name] for name in ("partitions", "replication") if spec.get(name) is not None
     }
     config = cast("Body", spec.get("config") or {})
+    ignored = sorted(config.keys() & platform.dropped)
     values = {
         name: canonical(name, value)
         for name, value in sorted(config.items())
@@ -57,7 +63,8 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     }
     if values:
         settings["config"] = values
-    yield Resource(document.name, cast("Body", settings))
+    facts: Body = {IGNORED: ignored} if ignored else nothing()
+    yield Resource(document.name, cast("Body", settings), facts)
 
 
 def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
@@ -130,6 +137,13 @@ def replication_rule(change: Change, world: World) -> Iterator[Risk]:
         yield Risk("KS913", f"{wanted} replicas need {wanted} brokers; the cluster has {brokers}")
 
 
+def ignored_rule(change: Change, world: World) -> Iterator[Risk]:
+    """What the platform takes and does not heed, said wherever the topic is written."""
+    wanted = world.planned.get(change.key.name)
+    for name in cast("Sequence[str]", wanted.facts.get(IGNORED, ()) if wanted else ()):
+        yield Risk("KS115", f"{world.platform.title} takes `{name}` and ignores it: not compared")
+
+
 def in_sync_rule(change: Change, world: World) -> Iterator[Risk]:
     asked = _config(change.after).get("min.insync.replicas")
     if asked is None or not asked.isdigit():
@@ -200,14 +214,9 @@ class TopicDriver:
         """The broker's own opinion on what would be written, and the evidence behind what would take data away."""
         kafka = cast("Kafka", session.client(self.wire))
         risks = _opinions(changes, lambda some, act: act(kafka, some, True))
-        gone = [change for change in changes if change.action is Action.DELETE]
-        if gone:
-            partitions = {c.key.name: cast("int", (c.before or {})["partitions"]) for c in gone}
-            found = gather(kafka, partitions)
-            for change in gone:
-                risks.setdefault(change.key, []).append(
-                    topic_costs.deletion(found[change.key.name])
-                )
+        going = [change for change in changes if change.action is Action.DELETE]
+        for key, risk in _deletions(kafka, going) if going else ():
+            risks.setdefault(key, []).append(risk)
         for key, costs in topic_costs.updates(kafka, changes).items():
             risks.setdefault(key, []).extend(costs)
         return risks
@@ -220,7 +229,7 @@ class TopicDriver:
             answers = act(kafka, chosen, False)
             for change in chosen:
                 error = answers.get(change.key.name)
-                words[change.key].append(_outcome(change.key, error))
+                words[change.key].append(_outcome(change.key, error, CONTRADICTS[act]))
         for outcomes in words.values():
             yield max(outcomes, key=lambda outcome: _WORST.index(outcome.status))
 
@@ -282,6 +291,16 @@ def _acts(changes: Sequence[Change]) -> Iterator[tuple[Act, list[Change]]]:
             yield act, chosen
 
 
+# What the controller answers when the topic is not as it was read: it is there already, has so many partitions
+# already, or is gone. Others refuse by INVALID_PARTITIONS for reasons of their own.
+CONTRADICTS: Mapping[Act, frozenset[int]] = {
+    _create: frozenset({EXISTS}),
+    _grow: frozenset({KafkaError.INVALID_PARTITIONS, *topics.MISSING}),
+    _alter: topics.MISSING,
+    _delete: frozenset(),
+}
+
+
 def _opinions(
     changes: Sequence[Change], ask: Callable[[Sequence[Change], Act], topics.Answers]
 ) -> dict[Key, list[Risk]]:
@@ -291,20 +310,32 @@ def _opinions(
         answers = ask(chosen, act)
         for change in chosen:
             error = answers.get(change.key.name)
-            # Somebody made it, or took it away, since it was read: whether that is as planned is seen at the apply.
-            if error is not None and code(error) not in {EXISTS, *topics.MISSING}:
-                risks.setdefault(change.key, []).append(opinion(change.key, error))
+            if error is not None:
+                risk = opinion(change.key, error)
+                risk = replace(risk, doubted=code(error) in CONTRADICTS[act])
+                risks.setdefault(change.key, []).append(risk)
     return risks
+
+
+def _deletions(kafka: Kafka, going: Sequence[Change]) -> Iterator[tuple[Key, Risk]]:
+    """What each deletion destroys. Of a topic that is gone already nothing can be seen, which is no reason to worry."""
+    partitions = {c.key.name: cast("int", (c.before or {})["partitions"]) for c in going}
+    found = gather(kafka, partitions)
+    gone = topics.missing(kafka, (name for name, evidence in found.items() if evidence.hidden))
+    for change in going:
+        evidence = found[change.key.name]
+        doubted = evidence.gone or change.key.name in gone
+        yield change.key, replace(topic_costs.deletion(evidence), doubted=doubted)
 
 
 _WORST = (Status.DONE, Status.SKIPPED, Status.UNKNOWN, Status.FAILED)
 
 
-def _outcome(key: Key, error: BaseException | None) -> Outcome:
+def _outcome(key: Key, error: BaseException | None, settling: frozenset[int]) -> Outcome:
     if error is None:
         return Outcome(key, Status.DONE)
-    # Somebody else made it in between, or our own request did before its answer was lost: reading back decides.
-    unsure = code(error) in LOST or code(error) == EXISTS
+    # Somebody else did it in between, or our own request before its answer was lost: reading back decides.
+    unsure = code(error) in LOST | settling
     return Outcome(key, Status.UNKNOWN if unsure else Status.FAILED, reason(error))
 
 
@@ -322,6 +353,12 @@ CODES = (
         "Names collide in metrics",
         "Kafka replaces `.` by `_` in the names of its metrics, so `a.b` and `a_b` would be counted together. Use"
         " one of the two characters throughout.",
+    ),
+    Code(
+        "KS115",
+        "Ignored by the platform",
+        "The platform accepts this setting and does nothing with it, so that a profile can be shared between platforms."
+        " It is not written and not compared there.",
     ),
     Code(
         "KS911",
@@ -370,6 +407,12 @@ KIND = Kind(
         Right("AlterConfigs", "to change their settings", on="own"),
         Right("Delete", "to delete them", on="own"),
     ),
-    rules=(each(partitions_rule), each(replication_rule), each(in_sync_rule), names_rule),
+    rules=(
+        each(partitions_rule),
+        each(replication_rule),
+        each(in_sync_rule),
+        each(ignored_rule),
+        names_rule,
+    ),
     codes=(*CODES, *topic_costs.CODES),
 )

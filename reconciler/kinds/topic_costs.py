@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -56,14 +56,23 @@ def _number(text: str) -> float:
     return float("inf") if text.startswith("-") else float(text or "inf")
 
 
-def updates(kafka: Kafka, changes: Sequence[Change]) -> dict[Key, list[Risk]]:
-    """The risks of updates that take data away or turn producers away, with what is there now as evidence."""
+InForce = Callable[[Kafka, Iterable[str]], Mapping[str, Body]]
+
+
+def updates(
+    kafka: Kafka, changes: Sequence[Change], in_force: InForce | None = None
+) -> dict[Key, list[Risk]]:
+    """The risks of updates that take data away or turn producers away, with what is there now as evidence.
+
+    `in_force` tells the settings of each topic as they work now, where that is not Kafka.
+    """
     guarded = {c.key.name: c for c in changes if _edits(c)}
     if not guarded:
         return {}
-    now = effective(kafka, guarded)
+    now = (in_force or effective)(kafka, guarded)
     beneath = defaults(kafka) if any(None in dict(_edits(c)).values() for c in changes) else {}
-    shifts = {name: list(_shifts(c, now[name], beneath)) for name, c in guarded.items()}
+    there = {name: change for name, change in guarded.items() if name in now}
+    shifts = {name: list(_shifts(c, now[name], beneath)) for name, c in there.items()}
     costly = {name: own for name, own in shifts.items() if any(map(_costs, own))}
     if not costly:
         return {}

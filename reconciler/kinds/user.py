@@ -77,7 +77,9 @@ def unsaid(resource: Resource) -> str:
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
     """A password in clear text is refused, and not shown."""
-    if not is_reference(document.spec.get("password")):
+    if "password" not in document.spec:
+        yield ("spec",), "the key `password` is missing"
+    elif not is_reference(document.spec.get("password")):
         words = "must be a reference, such as `env:ORDERS_PW` or `file:secrets/orders`, never the password itself"
         yield ("spec", "password"), words
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.drift import Drift, Field, Finding, Seen, What
+from reconciler.core.drift import Drift, Finding, Seen, What
 from reconciler.reports import words
-from reconciler.reports.text import Paint, plain
+from reconciler.reports.paint import Paint, plain
 
 STYLE = {
     What.CHANGED: "change",
@@ -14,13 +14,6 @@ STYLE = {
     What.DIFFERS: "change",
     What.UNHEALTHY: "bad",
     What.PENDING: "dim",
-}
-SAID = {
-    What.CHANGED: "changed by hand",
-    What.GONE: "gone",
-    What.DIFFERS: "differs from the spec",
-    What.UNHEALTHY: "not well",
-    What.PENDING: "changed in Git, not applied yet",
 }
 
 
@@ -52,18 +45,11 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
 
 def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
     places = ", ".join(words.visible(source) for source in finding.sources)
-    head = f"{words.thing(finding.key)}  {SAID[finding.what]}"
+    head = f"{words.thing(finding.key)}  {words.DRIFTED[finding.what]}"
     yield f"  {paint(STYLE[finding.what], head)}  {paint('dim', places)}".rstrip()
-    yield from (f"      {_field(field)}" for field in finding.fields)
+    yield from (f"      {words.sides(finding.key, field)}" for field in finding.fields)
     if finding.what is not What.PENDING:
         yield "      " + paint("dim", words.visible(finding.note))
-
-
-def _field(field: Field) -> str:
-    name = field.path[-1]
-    sides = [("is", field.live), ("wanted", field.wanted), ("applied", field.applied)]
-    told = ", ".join(f"{side} {words.value(name, value)}" for side, value in sides)
-    return f"{words.visible(name)}: {told}"
 
 
 def _closing(drift: Drift, paint: Paint) -> str:

@@ -1,15 +1,19 @@
-"""A plan in, Markdown for a pull request out: risks first, one folded block a cluster."""
+"""What was found in, Markdown for a pull request out: risks first, one folded block a cluster."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
-from reconciler.core.model import Change, Level, Risk
+from reconciler.core.drift import Drift, Finding, Seen
+from reconciler.core.model import Change, Level, Outcome, Risk, Status
 from reconciler.core.plan import Plan
+from reconciler.core.result import Result
+from reconciler.core.validation import Validation
 from reconciler.reports import words
+from reconciler.reports.forms import DRIFT, PLAN, RESULT, VALIDATION, Tell
 
 MOST_UNMANAGED = 100
 # GitHub takes 65,536 characters in a comment; some are left for whoever adds a heading.
@@ -160,3 +164,85 @@ def _notices(plan: Plan) -> Iterator[str]:
     for notice in plan.notices:
         yield f"> note: {escape(notice)}"
         yield ""
+
+
+def result(result: Result) -> str:
+    """What an apply came to, what is left first."""
+    done = result.count(Status.DONE)
+    total = len(result.outcomes)
+    if result.complete:
+        return f"**Applied: {total:,} of {total:,} changes read back as planned.**\n"
+    lines = [f"### Not complete: {done:,} of {total:,} changes are as planned", ""]
+    lines += [f"**cluster {escape(name)}**: {escape(why)}\n" for name, why in result.failures]
+    rows = [_row_of(outcome) for outcome in result.left]
+    shown = _fitting(rows, ROOM - 1_000 - sum(map(len, lines)))
+    lines += ["| status | what | why |", "|---|---|---|", *shown, ""]
+    if len(shown) < len(rows):
+        lines += [f"and {len(rows) - len(shown):,} more", ""]
+    return "\n".join([*lines, "Running the same command again continues.", ""])
+
+
+def _row_of(outcome: Outcome) -> str:
+    what = f"{outcome.key.cluster}: {words.thing(outcome.key)}"
+    return f"| {outcome.status} | {escape(what)} | {escape(outcome.words)} |"
+
+
+def drift(drift: Drift) -> str:
+    """What was changed behind kstate's back, one table a cluster; a line where nothing was."""
+    waiting = f"; {len(drift.pending):,} wait to be applied" if drift.pending else ""
+    if not drift.drifted:
+        return f"**No drift: everything is as it was applied**{waiting}\n"
+    lines = [f"### Drift: {len(drift.drifted):,} not as applied{waiting}", ""]
+    room = (ROOM - 1_000) // len(drift.clusters)
+    for seen in drift.clusters:
+        lines += _seen(seen, [f for f in drift.drifted if f.key.cluster == seen.name], room)
+    return "\n".join([*lines, f"Fingerprint `{drift.fingerprint}`", ""])
+
+
+def _seen(seen: Seen, findings: list[Finding], room: int) -> Iterator[str]:
+    share = f"{seen.managed:,} managed, {seen.coverage:g} % of what it owns"
+    yield from (f"**cluster {escape(seen.name)}**: {share}", "")
+    if seen.trouble:
+        yield from (f"> note: {escape(seen.trouble)}", "")
+    rows = [
+        f"| {escape(words.thing(f.key))} | {escape(words.drifted(f))} | {escape(f.note)} "
+        f"| {escape(', '.join(f.sources))} |"
+        for f in findings
+    ]
+    shown = _fitting(rows, room - 200 - len(seen.trouble) * 2)
+    if rows:
+        yield from ("| what | how | since | where |", "|---|---|---|---|", *shown, "")
+    if len(shown) < len(rows):
+        yield from (f"and {len(rows) - len(shown):,} more", "")
+
+
+def validation(found: Validation) -> str:
+    """Every problem of a spec as a table, or one line that it is right."""
+    if not found.problems:
+        return f"**The spec is valid**: {found.documents:,} documents for {found.clusters:,} clusters\n"
+    count = len(found.problems)
+    rows = [
+        f"| {escape(f'{p.file}:{p.line}:{p.column}')} | {escape(p.message)} |"
+        for p in found.problems
+    ]
+    shown = _fitting(rows, ROOM - 1_000)
+    more = [f"and {count - len(shown):,} more", ""] if len(shown) < count else []
+    head = f"### {count:,} problem{'s' * (count != 1)} in the spec"
+    return "\n".join([head, "", "| where | what |", "|---|---|", *shown, "", *more])
+
+
+def unread(failures: Mapping[str, str]) -> str:
+    """Clusters that a report says nothing about, said before anything else."""
+    lines = [
+        f"> **cluster {escape(name)} could not be read**: {escape(why)}\n"
+        for name, why in sorted(failures.items())
+    ]
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+FORM: Mapping[str, Tell] = {
+    PLAN: lambda found, about: unread(about.failures) + plan(found),
+    RESULT: lambda found, _: result(found),
+    DRIFT: lambda found, about: unread(about.failures) + drift(found),
+    VALIDATION: lambda found, _: validation(found),
+}

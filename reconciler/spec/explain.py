@@ -58,7 +58,10 @@ def _value(error: Error, path: Path) -> Iterator[Finding]:
 
 
 def _rule(error: Error, path: Path) -> Iterator[Finding]:
-    """A keyword without words of its own: named, with its value only where that is short."""
+    """A keyword without words of its own: its schema's, else named, with its value only where that is short."""
+    if "title" in error.schema:
+        yield Finding(path, f"{label(path)} must be {expected(error.schema)}")
+        return
     value = error.validator_value
     limit = f" {value}" if isinstance(value, int | float | str) else ""
     yield Finding(path, f"{label(path)} does not keep to `{error.validator}{limit}`")

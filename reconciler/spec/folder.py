@@ -80,7 +80,8 @@ def load(root: Path, *, values: Path | None = None, schemas: Path | None = None)
     for relative in reading.found.files:
         _file(reading, relative)
     reading.broken.extend(problem.file for problem in reading.found.problems)
-    documents = list(_documents(reading))
+    judged = list(_documents(reading))
+    documents = [document for document, _ in judged]
     for clash in islice(_clashes(reading, documents), MOST_CLASHES):
         line, column = clash.document.locate(clash.path)
         reading.problems.append(Problem(clash.document.file, line, column, clash.message))
@@ -88,7 +89,8 @@ def load(root: Path, *, values: Path | None = None, schemas: Path | None = None)
     if not problems and not documents:
         problems = [Problem(".", 1, 1, "no `*.yaml` or `*.yml` here holds a document")]
     if problems:
-        raise SpecInvalid([_shown(problem) for problem in dict.fromkeys(problems)])
+        told = [_shown(problem) for problem in dict.fromkeys(problems)]
+        raise SpecInvalid(told, _rest(reading, judged))
     return _spec(reading.found, documents)
 
 
@@ -133,7 +135,15 @@ def _draft(reading: _Reading, relative: str, tree: yaml.Tree, *, variables: bool
     reading.drafts.append(_Draft(form, metadata, body, relative, tree, not findings))
 
 
-def _documents(reading: _Reading) -> Iterator[Document]:
+def _rest(reading: _Reading, judged: list[tuple[Document, bool]]) -> Spec | None:
+    """What nothing is wrong with by itself; None where what seems to be missing may be there."""
+    clusters = [right for document, right in judged if document.kind == "Cluster"]
+    if reading.broken or reading.hidden or not clusters or not all(clusters):
+        return None
+    return _spec(reading.found, [document for document, right in judged if right])
+
+
+def _documents(reading: _Reading) -> Iterator[tuple[Document, bool]]:
     """Every document with its profile under it; also what is wrong in itself, for others may refer to it."""
     drafts = reversed(reading.drafts)  # of two profiles with one name the first counts
     shared = {draft.name: draft for draft in drafts if draft.form.kind == "Profile"}
@@ -141,9 +151,10 @@ def _documents(reading: _Reading) -> Iterator[Document]:
         named = isinstance(draft.spec.get("profile"), str)
         under = _profile(reading, draft, shared) if named else None
         body = profiles.merge(under.spec if under else {}, draft.spec)
-        if under and under.right and draft.right:
-            _check_merged(reading, draft, body)
-        yield _document(reading, draft, body)
+        right = draft.right and (not named or (under is not None and under.right))
+        if right and named:
+            right = _check_merged(reading, draft, body)
+        yield _document(reading, draft, body), right
 
 
 def _profile(reading: _Reading, draft: _Draft, shared: Mapping[str, _Draft]) -> _Draft | None:
@@ -155,7 +166,7 @@ def _profile(reading: _Reading, draft: _Draft, shared: Mapping[str, _Draft]) -> 
     return shared.get(name)
 
 
-def _check_merged(reading: _Reading, draft: _Draft, body: dict[str, Json]) -> None:
+def _check_merged(reading: _Reading, draft: _Draft, body: dict[str, Json]) -> bool:
     """A profile fits the form of a Profile; whether it fits what names it shows only here."""
     form = draft.form
     whole: Json = {
@@ -169,6 +180,7 @@ def _check_merged(reading: _Reading, draft: _Draft, body: dict[str, Json]) -> No
         aside = f", with Profile `{draft.spec['profile']}` merged in"
         told = [finding._replace(message=finding.message + aside) for finding in unfit]
         reading.tell(draft.file, draft.tree.number, told)
+    return not unfit
 
 
 def _document(reading: _Reading, draft: _Draft, body: dict[str, Json]) -> Document:

@@ -6,6 +6,7 @@ outside the spec folder; its text becomes that other property.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -55,7 +56,11 @@ def _text(found: Found, relative: str, name: str) -> str:
     """Raises ValueError with the reason."""
     if PurePosixPath(name).is_absolute():
         raise ValueError("write it relative to this document's file")
-    real = inside(found.root, Path(found.root, relative).parent / name)
+    path = Path(found.root, relative).parent / name
+    # What lies outside is said to be outside whether it is there or not: nobody looks there.
+    if path.parent.resolve().is_relative_to(found.root.resolve()) and not os.path.lexists(path):
+        raise ValueError("there is no such file")
+    real = inside(found.root, path)
     if not real.is_file():
         raise ValueError("it is not a regular file")
     try:

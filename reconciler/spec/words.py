@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -36,7 +37,8 @@ def expected(form: Mapping[str, Any]) -> str:
     if "title" in form:
         return str(form["title"])
     if "const" in form:
-        return f"`{form['const']}`"
+        fixed = form["const"]
+        return f"`{fixed if isinstance(fixed, str) else json.dumps(fixed)}`"
     if "enum" in form:
         return "one of " + ", ".join(f"`{word}`" for word in form["enum"] if word is not None)
     kinds = form.get("type", [])
@@ -47,6 +49,8 @@ def expected(form: Mapping[str, Any]) -> str:
 
 def _bounds(form: Mapping[str, Any]) -> str:
     low, high = form.get("minimum"), form.get("maximum")
+    if (above := form.get("exclusiveMinimum")) is not None and high is None:
+        return f" above {above}"
     if low is not None and high is not None:
         return f" from {low} to {high}"
     if low is not None:

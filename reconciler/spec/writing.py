@@ -74,8 +74,9 @@ def _styled(value: Any, indent: int = 0) -> Any:
         if _length(value) + indent <= WIDTH:
             sequence.fa.set_flow_style()
         return sequence
-    # What has a colon or a star in it reads better in the quotes that people use.
-    quoted = isinstance(value, str) and (value == "*" or value.startswith(("env:", "file:")))
+    # What has a colon or a star in it reads better in the quotes that people use; and `:.context:subject` bare inside
+    # braces is read as an empty key by libyaml, and ruamel writes it so.
+    quoted = isinstance(value, str) and (value == "*" or value.startswith(("env:", "file:", ":")))
     return DoubleQuotedScalarString(value) if quoted else value
 
 

@@ -11,7 +11,9 @@ names = st.sampled_from(["a", "b", "c.d", "c_d", "orders.placed.v1", "ü|%"])
 clusters = st.sampled_from(["eu", "us"])
 kinds = st.sampled_from(["topic", "acl"])
 keys = st.builds(Key, clusters, kinds, names)
-scalars = st.one_of(st.none(), st.integers(-5, 5), st.sampled_from(["1", "2", "delete", "é\u2028"]))
+scalars = st.one_of(
+    st.none(), st.integers(-5, 5), st.sampled_from(["1", "2", "delete", "é\u2028\ud800"])
+)
 set_scalars = st.one_of(st.integers(-5, 5), st.sampled_from(["1", "2", "delete", "é\u2028"]))
 settings = ["partitions", "replication"]
 configs = ["retention.ms", "cleanup.policy", "x"]

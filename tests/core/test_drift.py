@@ -96,3 +96,14 @@ def test_the_report_has_the_form_it_says(want: State, there: State, last: State)
 def test_coverage_is_of_what_is_in_scope() -> None:
     assert Seen("eu", "id", 3, ("eu/topic/x",), 100, {}).coverage == 75.0
     assert Seen("eu", "id", 0, (), 100, {}).coverage == 100.0
+
+
+def test_what_nobody_declared_is_told_once() -> None:
+    """Of what is compared as a whole it is a difference; what was only seen beside is never compared."""
+    key = Key("eu", "topic", "t")
+    want = {key: Resource("t", {"config": {"a": "1"}})}
+    live = {key: Resource("t", {"config": {"a": "1", "b": "2"}}, {"level": "FULL"})}
+    assert undeclared(want, live) == {key: {"b": "2", "level": "FULL"}}
+    assert undeclared(want, live, lambda _key: True) == {key: {"level": "FULL"}}
+    declared = {key: Resource("t", {"config": {"a": "1"}, "level": "NONE"})}
+    assert undeclared(declared, live) == {key: {"b": "2"}}

@@ -19,10 +19,12 @@ from reconciler.kinds import registry as kinds
 PLATFORM = '''
 """Shelves on this disk; how each behaves is said in its document."""
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.core.model import Outcome, Platform, Resource, Risk, Status
-from reconciler.errors import Blocked, Busy, Failed, LoginFailed, Stale
+from reconciler.errors import Busy, Failed, Stale
+from reconciler.kinds.quota import KIND
 
 
 class Shelf:
@@ -72,7 +74,11 @@ class Quotas:
 
 
 PLATFORM = Platform(
-    name="shelf", title="Shelf", login=Shelf, wires=frozenset({"shelf"}), drivers={"quota": Quotas()}
+    name="shelf",
+    title="Shelf",
+    login=Shelf,
+    wires=frozenset({"shelf"}),
+    kinds={"quota": replace(KIND, drivers=(Quotas(),))},
 )
 '''
 QUOTA = (

@@ -300,3 +300,17 @@ def test_what_is_no_schema_is_a_sentence_and_never_a_crash(kind: str, text: str)
     with pytest.raises(ValueError, match=r"\w+ \w+"):
         shape(kind, text)
     live_shape(kind, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("AVRO", r'{"type": "record", "name": "a", "doc": "x\ud800", "fields": []}'),
+        ("JSON", r'{"type": "object", "description": "x\ud800"}'),
+    ],
+)
+def test_half_a_pair_of_utf_16_is_sent_as_it_was_read(kind: str, text: str) -> None:
+    """As the escape that means it: sent as a character it would arrive as a question mark, and differ for ever."""
+    sent = text_of(kind, shape(kind, text))
+    assert r"x\ud800" in sent
+    assert live_shape(kind, sent) == shape(kind, text)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.clients.kafka import Kafka
 from reconciler.core.diff import diff
 from reconciler.core.model import Document, Key, Platform, Resource, World
 from reconciler.core.values import canonical, lenient
+from reconciler.kinds import topic_costs
 from reconciler.kinds.topic import KIND, check, resources
 
 PLATFORM = Platform(
@@ -114,3 +116,12 @@ def test_internal_topics_and_wrong_units_are_mistakes() -> None:
     assert [path for path, _ in check(document({}, "__consumer_offsets"))] == [("metadata", "name")]
     wrong = document({"config": {"flush.ms": "7 days"}})
     assert [path for path, _ in check(wrong)] == [("spec", "config", "flush.ms")]
+
+
+def test_a_topic_that_is_gone_while_its_costs_are_asked_for_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The broker's own opinion says that it is gone, and that is looked at again."""
+    monkeypatch.setattr(topic_costs, "effective", lambda _kafka, _names: {})
+    have, want = resource(config={"retention.ms": "7d"}), resource(config={"retention.ms": "1h"})
+    assert topic_costs.updates(cast("Kafka", None), diff({KEY: want}, {KEY: have})) == {}

@@ -68,6 +68,9 @@ def test_every_kind_in_one_apply_and_back_from_every_hand(
         "prod-eu/quota/user=shop-orders": "update",
     }
     assert run(["drift", str(shop)]) == 2
+    told = capsys.readouterr().out
+    assert "schema shop.Money: set, and declared nowhere: compatibility=FULL" in told
+    assert "heartbeat connector.class: is (none), wanted org.apache.kafka" in told
     allowed = ["KS205", "KS271", "KS281", "KS202", "KS203"]
     approved = [word for code in allowed for word in ("--approve", code)]
     assert run(["apply", str(shop), "--yes", *approved]) == 0, capsys.readouterr().out[-3000:]
@@ -106,10 +109,13 @@ def _binding(live: Live) -> None:
 
 
 def _level(live: Live) -> None:
-    url = f"{live.cluster.registry_url}/config/orders.placed.v1-value"
-    body: Any = json.dumps({"compatibility": "NONE"}).encode()
-    with urlopen(Request(url, body, {"Content-Type": "application/json"}, method="PUT")) as done:
-        assert done.status == 200
+    """One that the spec declares and one that it does not speak of."""
+    for subject, level in (("orders.placed.v1-value", "NONE"), ("shop.Money", "FULL")):
+        url = f"{live.cluster.registry_url}/config/{subject}"
+        body: Any = json.dumps({"compatibility": level}).encode()
+        asked = Request(url, body, {"Content-Type": "application/json"}, method="PUT")
+        with urlopen(asked) as done:
+            assert done.status == 200
 
 
 def _connectors(live: Live) -> None:
