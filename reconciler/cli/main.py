@@ -22,7 +22,9 @@ VERBS = (
     "drift",
     "notify",
     "approved",
+    "init",
     "import_",
+    "snapshot",
     "show",
     "explain",
     "adopt",
@@ -30,6 +32,7 @@ VERBS = (
     "history",
     "unlock",
     "doctor",
+    "fleet",
     "platforms",
     "sandbox",
 )

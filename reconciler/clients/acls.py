@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
 )
 
 from reconciler.clients.kafka import Kafka, answer, batches, code, reason, refused
-from reconciler.clients.lean import LostAnswer
+from reconciler.clients.lean import LostAnswer, imported
 from reconciler.errors import ServerRefused
 
 # The controller takes 10,000 records an operation, one a binding (measured: 12,000 are refused as a whole).
@@ -123,6 +123,7 @@ def read(kafka: Kafka, *, rare: bool = False, principal: str = "") -> Iterator[B
 
 
 def _rare(kafka: Kafka) -> Iterator[Binding]:
+    imported()
     from kafka.protocol.admin import DescribeAclsRequest
 
     for resource in sorted(RARE):
@@ -189,6 +190,7 @@ def has_authorizer(kafka: Kafka) -> bool:
 
 def create(kafka: Kafka, bindings: Sequence[Binding]) -> Answers:
     """None for what is there now, a text for what the server refused, LostAnswer for what nobody answered."""
+    imported()
     from kafka.protocol.admin import CreateAclsRequest
 
     answers: Answers = {}
@@ -215,6 +217,7 @@ def _creation(shape: Any, binding: Binding) -> Any:
 
 def delete(kafka: Kafka, bindings: Sequence[Binding]) -> Answers:
     """The same for revoking. Every filter names all seven parts of one binding, so nothing else can match."""
+    imported()
     from kafka.protocol.admin import DeleteAclsRequest
 
     answers: Answers = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -50,6 +51,17 @@ def _mechanism(properties: Mapping[str, str]) -> str:
     return properties.get("sasl.mechanism", properties.get("sasl.mechanisms", "GSSAPI")).upper()
 
 
+_importing = threading.Lock()
+
+
+def imported() -> None:
+    """kafka-python, imported by one thread at a time: its modules need each other in a ring, where two threads that
+    begin at different places wait for one another and Python gives up."""
+    with _importing:
+        import kafka.admin
+        import kafka.protocol.admin  # noqa: F401
+
+
 class Lean:
     """One connection pool of kafka-python. `send` returns the decoded reply, errors still inside."""
 
@@ -60,6 +72,7 @@ class Lean:
         timeout: float,
         token: Callable[[], tuple[str, float] | Bearer] | None = None,
     ) -> None:
+        imported()
         from kafka.admin import KafkaAdminClient
         from kafka.errors import KafkaError
 
@@ -93,6 +106,16 @@ class Lean:
                     replicas = own.setdefault(partition["partition_index"], [])
                     replicas.append(partition["partition_size"])
         return sizes
+
+    def versions(self, nodes: Iterable[int]) -> dict[int, str]:
+        """The Kafka that each broker speaks, as far as the requests it knows tell: `4.3`."""
+        try:
+            return {
+                node: str(self._client.get_broker_version_data(node).broker_version_str)
+                for node in nodes
+            }
+        except self._failure as error:
+            raise LostAnswer(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         self._client.close()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 
 from reconciler.clients.kafka import Kafka, batches, refused
+from reconciler.clients.lean import imported
 
 BATCH = 500
 TYPES = ("user", "client-id", "ip")
@@ -26,6 +27,7 @@ class Quota(NamedTuple):
 
 def read(kafka: Kafka) -> dict[Entity, dict[str, float]]:
     """Every quota there is."""
+    imported()
     from kafka.protocol.admin.client_quotas import DescribeClientQuotasRequest
 
     reply = kafka.lean.send(DescribeClientQuotasRequest(components=[], strict=False))
@@ -45,6 +47,7 @@ def write(
     kafka: Kafka, quotas: Sequence[Quota], *, validate: bool = False
 ) -> dict[Entity, BaseException | None]:
     """None for what was stored (or would be), else the exception with the broker's words."""
+    imported()
     from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
     answers: dict[Entity, BaseException | None] = {}

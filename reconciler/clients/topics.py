@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
 )
 
 from reconciler.clients.kafka import Kafka, answer, batches, code, refused
+from reconciler.clients.lean import imported
 
 BATCH = 500
 # Importing and connecting the lean client costs 0.2 s, which is what librdkafka needs for all configs of 400 topics
@@ -93,6 +94,7 @@ def configs(kafka: Kafka, names: Iterable[str], fields: frozenset[str] | None) -
 
 
 def _lean_configs(kafka: Kafka, names: Sequence[str], fields: frozenset[str] | None) -> Configs:
+    imported()
     from kafka.protocol.admin import DescribeConfigsRequest
 
     keys = None if fields is None else sorted(fields)

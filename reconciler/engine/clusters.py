@@ -25,6 +25,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.risk import add_risks
+from reconciler.core.snapshot import Snapshot
 from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 
@@ -36,13 +37,18 @@ SIDE_BY_SIDE = 16
 class Options:
     """What narrows or shapes a run. `now` is the only clock; `timeout` is in seconds, for one request.
 
+    `labels` are selectors of clusters (`env=prod`), all of which must fit; `waves` are selectors too, and say in which
+    order clusters are applied.
     `who` stands in the lock and the journal. `seal` is that of a saved plan, which is applied once. `wait` is how many
     seconds to wait for the lock. `approved` are the approvals given, for the journal.
-    `verify`: secrets that no server tells are tried out. `seen` is given all that is live, where a report shows it.
+    `verify`: secrets that no server tells are tried out. `snapshot` is read instead of live clusters. `seen` is given
+    all that is live, where a report shows it.
     """
 
     now: datetime
     clusters: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    waves: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     timeout: float = 10.0
     commit: str = ""
@@ -54,6 +60,7 @@ class Options:
     wait: float = 0.0
     approved: tuple[str, ...] = ()
     verify: bool = False
+    snapshot: Snapshot | None = None
     seen: Callable[[Iterable[Live]], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 

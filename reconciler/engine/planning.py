@@ -26,7 +26,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
-from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
+from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, Stage
 from reconciler.core.risk import assess, destroying, doubted, protect, with_risks
 from reconciler.engine.clusters import (
     Options,
@@ -45,7 +45,10 @@ from reconciler.engine.intent import (
     desired_of,
     ledger_of,
     masked,
+    outside,
 )
+from reconciler.engine.intent import stages as stages_of
+from reconciler.engine.offline import age, recorded, told
 from reconciler.engine.reading import agreed
 from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
@@ -96,8 +99,9 @@ def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
     `view` narrows what is wanted on a cluster, once it is known what is there.
     """
     check(spec)
-    check_references(spec, options)
-    wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
+    if options.snapshot is None:
+        check_references(spec, options)
+    wanted = {document.name: _wanted(spec, document, options) for document in chosen(spec, options)}
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:
         raise SpecInvalid(sorted(set(conflicts)))
@@ -108,6 +112,13 @@ def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
     owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
     made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
     return Planned(made, failures, connections(spec))
+
+
+def _wanted(spec: Spec, document: Document, options: Options) -> Wanted:
+    found, platform, want = desired_of(spec, document)
+    if options.snapshot is not None:
+        platform = recorded(platform, options.snapshot)
+    return found, platform, want
 
 
 def _problems(want: Desired) -> Iterator[Problem]:
@@ -165,6 +176,7 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
 def _notices(spec: Spec, found: Survey) -> Iterator[str]:
     if found.keeping.estate and not found.keeping.there:
         yield _first_apply(spec, found.document)
+    yield from told(found.session, masked(found.document))
     yield from unproven(found)
     yield from said(found.hidden)
     yield from (f"{key}: {tried.words}" for key, tried in sorted(found.tried.items()))
@@ -279,22 +291,24 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
     no_estate = (
         "no Estate document: kstate records no ownership and proposes no deletions on its own"
     )
+    stages, left = _answered(spec, options, parts), outside(spec, options)
     return Plan(
         clusters=tuple(part.cluster for part in parts),
         waves=order(changes, kinds_registry.load(), platforms_registry.kind_of(connections(spec))),
         created=stamp(options.now),
-        expires=stamp(options.now + LIFETIME),
+        expires=options.snapshot.expires if options.snapshot else stamp(options.now + LIFETIME),
         kstate=__version__,
         estate=estate,
         commit=options.commit,
         root=options.root,
-        partial=bool(options.clusters or options.only),
+        partial=bool(options.clusters or options.labels or options.only or left),
         only=tuple(sorted(options.only)),
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
         unmanaged=tuple(name for part in parts for name in part.unmanaged),
         notices=(
             *(() if estate else (no_estate,)),
+            *_order(stages, left),
             *(n for part in parts for n in part.notices),
             *unheeded(spec, options, (part.matched for part in parts)),
         ),
@@ -303,8 +317,11 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         records=tuple(record for part in parts for record in part.records),
         risks=(
             *expired(rules(spec.ignores), today(options)),
+            *age(options.snapshot, options.now, changes),
             *(risk for part in parts for risk in part.risks),
         ),
+        snapshot=options.snapshot.taken if options.snapshot else "",
+        stages=stages,
     )
 
 
@@ -314,6 +331,22 @@ def today(options: Options) -> str:
 
 def unheeded(spec: Spec, options: Options, matched: Iterable[frozenset[str]]) -> Iterator[str]:
     """Ignore rules that hold and speak of nothing, where everything was looked at."""
-    if not (options.clusters or options.only):
+    if not (options.clusters or options.labels or options.only):
         holding = [rule for rule in rules(spec.ignores) if rule.holds(today(options))]
         yield from unmatched(holding, frozenset().union(*matched))
+
+
+def _answered(spec: Spec, options: Options, parts: Sequence[_Part]) -> tuple[Stage, ...]:
+    """The stages as far as their clusters are in the plan."""
+    there = {part.cluster.name for part in parts}
+    found = stages_of(spec, options) if options.waves else ()
+    short = (Stage(s.label, tuple(n for n in s.clusters if n in there)) for s in found)
+    return tuple(stage for stage in short if stage.clusters)
+
+
+def _order(stages: Sequence[Stage], left: Sequence[str]) -> Iterator[str]:
+    if stages:
+        told = (f"{stage.label} ({', '.join(stage.clusters)})" for stage in stages)
+        yield f"one after the other, each once the one before came out right: {', then '.join(told)}"
+    if left:
+        yield f"in no wave, so left as they are: {', '.join(left)}"

@@ -31,6 +31,7 @@ from reconciler.core.ownership import Keeping
 from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
 from reconciler.engine.intent import Wanted, bookkeeping, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
+from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
@@ -239,8 +240,11 @@ def _everything(found: Survey, cluster: str, kind: str) -> dict[str, Resource]:
     """All of a kind on a cluster, without configurations that nobody asked for."""
     session = found.session
     at = session if cluster == session.cluster else session.peer(cluster)
-    platform = platforms_registry.of(found.peers[cluster])
-    driver = driver_of(kinds_registry.on(platform)[kind], platform)
+    if isinstance(at, RecordedSession):
+        driver: Driver = at.driver(kind)
+    else:
+        platform = platforms_registry.of(found.peers[cluster])
+        driver = driver_of(kinds_registry.on(platform)[kind], platform)
     return {r.name: r for r in driver.read(at, Scope(names=None, fields=frozenset()))}
 
 

@@ -10,9 +10,11 @@ from reconciler.clients import acls
 from reconciler.clients.acls import Binding
 from reconciler.clients.kafka import Kafka
 from reconciler.clients.lean import LostAnswer
-from reconciler.clients.usage import active_groups
+from reconciler.clients.usage import Usage, active_groups
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -24,11 +26,13 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
     Status,
 )
+from reconciler.core.snapshot import BLIND
 from reconciler.kinds import acl_costs, acl_folding
 
 CLUSTER = "kafka-cluster"
@@ -64,6 +68,18 @@ STREAMS_OWN: Rights = {
     "groups": ("Read",),
     "transactionalIds": ("Write",),
 }
+# What an import may call by the name of a role, the most telling first. `connect` is left out: what it grants is what
+# any application has that makes its own topics.
+WORDS = acl_folding.Vocabulary(
+    ROLES,
+    STREAMS_OWN,
+    {
+        "admin": frozenset({"topics", "cluster"}),
+        "read-only": frozenset({"topics", "cluster"}),
+        "producer": frozenset({"topics", "transactionalIds"}),
+        "consumer": frozenset({"topics", "groups"}),
+    },
+)
 RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transactional_id"}
 
 
@@ -202,7 +218,7 @@ class AclDriver:
         """One bulk read whatever the scope: Kafka has no cheaper question about many bindings."""
         kafka = cast("Kafka", session.client(self.wire))
         wanted = scope.names
-        rare = any(name.split("|")[1:2] in _RARE for name in wanted or ())
+        rare = kafka.has_lean if wanted is None else any(_rare(name) for name in wanted)
         for binding in acls.read(kafka, rare=rare):
             name = encode(binding)
             if wanted is None or scope.others or name in wanted:
@@ -234,6 +250,10 @@ class AclDriver:
                 yield _outcome(key, answers[binding])
 
 
+def _rare(name: str) -> bool:
+    return decode(name).resource in acls.RARE
+
+
 def _strange(change: Change) -> Iterator[Risk]:
     if "unknown" in decode(change.key.name)[1:6]:
         yield Risk(
@@ -253,6 +273,21 @@ def _used(kafka: Kafka, changes: Sequence[Change]) -> dict[Key, tuple[Risk]]:
     live = list(acls.read(kafka, rare=False))
     found = acl_costs.revocations(revoked, live, active_groups(kafka))
     return {key: (risk,) for key, risk in found.items()}
+
+
+def foreseen(
+    changes: Sequence[Change], there: Mapping[str, Resource]
+) -> Iterator[tuple[Key, Risk]]:
+    """What revoking costs when nobody can be seen at work."""
+    gone = {c.key: _bindings([c.key.name]) for c in changes if c.action is Action.DELETE}
+    revoked = {key: found[0] for key, found in gone.items() if found}
+    blind = Usage(hidden=[BLIND])
+    yield from acl_costs.revocations(revoked, _bindings(there), blind).items()
+
+
+def _bindings(names: Iterable[str]) -> list[Binding]:
+    """Those that are Kafka's own: a platform may have others beside them."""
+    return [decode(name) for name in names if name.count("|") == len(Binding._fields) - 1]
 
 
 def _outcome(key: Key, answer: str | LostAnswer | None) -> Outcome:
@@ -285,10 +320,11 @@ CODES = (
 )
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """Bindings of kinds that kstate does not know are left out: no document could ask for them."""
     found = (decode(resource.name) for resource in live)
-    return acl_folding.documents(b for b in found if acls.UNKNOWN not in b[1:6])
+    known = (binding for binding in found if acls.UNKNOWN not in binding[1:6])
+    return acl_folding.documents(known, WORDS)
 
 
 KIND = Kind(
@@ -299,9 +335,15 @@ KIND = Kind(
     drivers=(AclDriver(),),
     after=("user", "topic"),
     tier=tier,
+    free_name=True,
     owns="principals",
     owned_as=lambda name: decode(name).principal,
-    rights={"Describe": "to see ACLs", "Alter": "to grant and revoke them"},
+    rights=(
+        Right("Describe", "to see ACLs", "plan"),
+        Right("Describe", "to see who uses what is revoked", "plan", on="groups"),
+        Right("Alter", "to grant and revoke them"),
+    ),
     documents=documents,
+    foreseen=foreseen,
     codes=(*CODES, *acl_costs.CODES),
 )

@@ -13,7 +13,9 @@ from reconciler.clients import topics
 from reconciler.clients.evidence import gather
 from reconciler.clients.kafka import LOST, Kafka, code, opinion, reason
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -25,6 +27,7 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
@@ -64,7 +67,7 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     yield Resource(document.name, cast("Body", settings), facts)
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """One document a topic, values as a person writes them."""
     for resource in live:
         spec = {name: resource.settings[name] for name in ("partitions", "replication")}
@@ -86,6 +89,14 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
             canonical(name, value)
         except ValueError as error:
             yield ("spec", "config", name), f"`{name}`: {error}"
+
+
+def recalled(resource: Resource, scope: Scope) -> Resource:
+    """A recorded topic as a read of this scope tells it: the settings in play, and its id where that is asked for."""
+    config = _config(resource.settings)
+    shown = {n: v for n, v in config.items() if scope.fields is None or n in scope.fields}
+    facts = resource.facts if scope.facts else {}
+    return Resource(resource.name, {**resource.settings, "config": shown}, facts)
 
 
 # --- what could hurt, told from the change alone
@@ -381,10 +392,21 @@ KIND = Kind(
     check=check,
     drivers=(TopicDriver(),),
     documents=documents,
+    recalled=recalled,
+    foreseen=topic_costs.foreseen,
     after=("user",),
     facts=True,
     owns="topics",
-    rights={"Create": "to create topics of any name"},
+    rights=(
+        Right("Describe", "to see them", "plan", on="own"),
+        Right("DescribeConfigs", "to see their settings", "plan", on="own"),
+        Right("DescribeConfigs", "to see the defaults beneath their settings", "plan"),
+        Right("Describe", "to see who reads what is deleted", "plan", on="groups"),
+        Right("Create", "to make them", on="own"),
+        Right("Alter", "to add partitions", on="own"),
+        Right("AlterConfigs", "to change their settings", on="own"),
+        Right("Delete", "to delete them", on="own"),
+    ),
     rules=(
         each(partitions_rule),
         each(replication_rule),

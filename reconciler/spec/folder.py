@@ -26,7 +26,8 @@ class Spec:
     """A whole spec that has been found right.
 
     `root` is the folder that relative references start from. `clusters` are sorted by name, `documents` (all that
-    become resources) by file and line. `files` are those read, relative to `root`. `ignores` are exceptions.
+    become resources) by file and line. `files` are those read, relative to `root`. `ignores` are exceptions,
+    `profiles` are names.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class Spec:
     documents: tuple[Document, ...]
     files: tuple[str, ...]
     ignores: tuple[Document, ...] = ()
+    profiles: frozenset[str] = frozenset()
 
 
 class _Draft(NamedTuple):
@@ -231,6 +233,7 @@ def _spec(found: walk.Found, documents: list[Document]) -> Spec:
         documents=tuple(sorted(resources, key=lambda document: (document.file, document.line))),
         files=tuple(found.files),
         ignores=tuple(document for document in documents if document.kind == "Ignore"),
+        profiles=frozenset(d.name for d in documents if d.kind == "Profile"),
     )
 
 

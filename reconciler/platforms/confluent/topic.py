@@ -110,6 +110,6 @@ def _kind(type_: str, by_rest: bool, most: int) -> Kind:
         rules=(*(each(rule) for rule in own), names_rule),
         steps=steps,
         facts=not by_rest,
-        rights={} if by_rest else KIND.rights,
+        rights=() if by_rest else KIND.rights,
         codes=(*KIND.codes, *CODES),
     )
