@@ -13,7 +13,7 @@ from reconciler.kinds.mirror_driver import MirrorDriver
 from reconciler.kinds.mirror_flow import carried, connectors, pattern_problems, placed
 from reconciler.kinds.mirror_health import health
 from reconciler.kinds.mirror_loops import loops
-from reconciler.kinds.mirror_risks import CODES, RULES
+from reconciler.kinds.mirror_risks import CODES, RULES, copies_rule
 
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
@@ -122,5 +122,6 @@ KIND = Kind(
     owns="connectors",
     owned_as=lambda name: parts(name)[1],
     rules=RULES,
+    watches={"topic": copies_rule},
     codes=CODES,
 )
