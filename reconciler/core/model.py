@@ -305,7 +305,7 @@ class World:
 
     `live` is everything there now, bare where nobody declared it; `planned` is what the spec wants to be there, and
     `spec` the same of all kinds. `nearby` is what the kind's `nearby` asked for, by cluster and kind, as far as
-    it could be read.
+    it could be read; `to_come` is what the spec wants in those places.
     """
 
     platform: Platform
@@ -314,6 +314,7 @@ class World:
     planned: Mapping[str, Resource]
     spec: State = field(default_factory=dict)
     nearby: Mapping[tuple[str, str], Mapping[str, Resource]] = field(default_factory=dict)
+    to_come: Mapping[tuple[str, str], Mapping[str, Resource]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,9 +380,9 @@ class Kind:
     it; `foreseen` what can be said of changes from such resources alone, where `Driver.vet` would ask. `placed` fills
     in what a document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource
     have to look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to
-    manage. `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether
-    secrets that no server tells are those in use. `elsewhere` is the reason of every platform that has no driver for
-    it.
+    manage. `watches` are rules over changes of other kinds, by their name, as they touch upon resources of this one.
+    `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
+    that no server tells are those in use. `elsewhere` is the reason of every platform that has no driver for it.
     """
 
     name: str
@@ -418,6 +419,7 @@ class Kind:
     owned_as: Callable[[str], str] = silent.same
     rights: tuple[Right, ...] = ()
     rules: tuple[Rule, ...] = ()
+    watches: Mapping[str, Rule] = field(default_factory=dict)
     codes: tuple[Code, ...] = ()
 
 

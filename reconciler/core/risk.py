@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.model import Action, Change, Code, Key, Kind, Level, Risk, Rule, World
@@ -63,7 +63,18 @@ def assess(
         for rule in kinds[name].rules:
             for key, risk in rule(own, worlds[name]):
                 found.setdefault(key, []).append(risk)
+    for name, other, rule in watching(kinds, by_kind):
+        for key, risk in rule(by_kind[other], worlds[name]) if name in worlds else ():
+            found.setdefault(key, []).append(risk)
     return add_risks((change for own in by_kind.values() for change in own), found)
+
+
+def watching(
+    kinds: Mapping[str, Kind], changed: Collection[str]
+) -> Iterator[tuple[str, str, Rule]]:
+    """(kind, kind that changes, rule) of all that watch what changes."""
+    for name, kind in kinds.items():
+        yield from ((name, other, rule) for other, rule in kind.watches.items() if other in changed)
 
 
 def each(rule: Callable[[Change, World], Iterable[Risk]]) -> Rule:

@@ -27,7 +27,7 @@ from reconciler.core.model import (
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, Stage
-from reconciler.core.risk import assess, destroying, doubted, protect, with_risks
+from reconciler.core.risk import assess, destroying, doubted, protect, watching, with_risks
 from reconciler.engine.clusters import (
     Options,
     side_by_side,
@@ -50,7 +50,7 @@ from reconciler.engine.intent import (
 from reconciler.engine.intent import stages as stages_of
 from reconciler.engine.offline import age, recorded, told
 from reconciler.engine.reading import agreed
-from reconciler.engine.survey import Survey, covered, nearby, survey
+from reconciler.engine.survey import Survey, covered, nearby, survey, to_come
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
@@ -162,7 +162,8 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     differ = _changes(found, Aims(want.state, want.absent | found.pruned, found.last))
     changes = _select((_completed(c, found) for c in differ), options.only)
     kinds = {change.key.kind for change in changes}
-    worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
+    concerned = kinds | _watching(found, kinds)
+    worlds = {name: _world(name, found) for name in found.kinds if name in concerned}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
     options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
@@ -171,6 +172,12 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
     return changes + _select(_impossible(found), options.only)
+
+
+def _watching(found: Survey, changed: Set[str]) -> set[str]:
+    """The kinds whose rules look at what changes of others, as far as there is anything of them here."""
+    wanted = {key.kind for key in found.want.state}
+    return wanted & {name for name, _, _ in watching(found.kinds, changed)}
 
 
 def _notices(spec: Spec, found: Survey) -> Iterator[str]:
@@ -252,6 +259,7 @@ def _world(kind: str, found: Survey) -> World:
         {key.name: resource for key, resource in found.want.state.items() if key.kind == kind},
         found.want.state,
         nearby(found, kind),
+        to_come(found, kind),
     )
 
 

@@ -29,7 +29,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.ownership import Keeping
 from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
-from reconciler.engine.intent import Wanted, bookkeeping, connections, ledger_of
+from reconciler.engine.intent import Wanted, bookkeeping, connections, desired_of, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
 from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed
@@ -59,6 +59,7 @@ class Survey:
     pruned: Set[Key]
     tried: Mapping[Key, Condition]
     peers: Mapping[str, Body]
+    spec: Spec
     last: State = field(default_factory=dict)
     hidden: tuple[Hidden, ...] = ()
     matched: frozenset[str] = frozenset()
@@ -91,7 +92,7 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, last)
+        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, spec, last)
         if options.seen is not None:
             options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
         yield _held(spec, surveyed, options)
@@ -221,19 +222,37 @@ Nearby = Mapping[tuple[str, str], Mapping[str, Resource]]
 
 def nearby(found: Survey, kind: str) -> Nearby:
     """What the rules of a kind have to look at elsewhere. A cluster that cannot be read is left out."""
-    asked = {
-        pair
-        for key, resource in found.want.state.items()
-        if key.kind == kind
-        for pair in found.kinds[kind].nearby(resource, found.cluster)
-    }
     read: dict[tuple[str, str], Mapping[str, Resource]] = {}
-    for cluster, name in sorted(asked):
+    for cluster, name in _around(found, kind):
         try:
             read[cluster, name] = _everything(found, cluster, name)
         except Failed:
             continue
     return read
+
+
+def to_come(found: Survey, kind: str) -> Nearby:
+    """What the spec wants in those places, on whichever cluster."""
+    clusters = {document.name: document for document in found.spec.clusters}
+    around = _around(found, kind)
+    states = {
+        name: desired_of(found.spec, clusters[name])[2].state
+        for name in {cluster for cluster, _ in around}
+    }
+    return {
+        (cluster, other): {k.name: r for k, r in states[cluster].items() if k.kind == other}
+        for cluster, other in around
+    }
+
+
+def _around(found: Survey, kind: str) -> list[tuple[str, str]]:
+    pairs = {
+        pair
+        for key, resource in found.want.state.items()
+        if key.kind == kind
+        for pair in found.kinds[kind].nearby(resource, found.cluster)
+    }
+    return sorted(pairs)
 
 
 def _everything(found: Survey, cluster: str, kind: str) -> dict[str, Resource]:

@@ -14,7 +14,7 @@ from reconciler.kinds.mirror_flow import carried, connectors, pattern_problems, 
 from reconciler.kinds.mirror_health import health
 from reconciler.kinds.mirror_import import documents, unsaid
 from reconciler.kinds.mirror_loops import loops
-from reconciler.kinds.mirror_risks import CODES, RULES
+from reconciler.kinds.mirror_risks import CODES, RULES, copies_rule
 
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
@@ -133,5 +133,6 @@ KIND = Kind(
     owns="connectors",
     owned_as=lambda name: parts(name)[1],
     rules=RULES,
+    watches={"topic": copies_rule},
     codes=CODES,
 )
