@@ -1,4 +1,4 @@
-"""`make docs`: writes the parts of the docs that follow from the code: tables of fields, and the pages of codes.
+"""`make docs`: writes what follows from the code: tables of fields, the page of codes, the platforms' own settings.
 
 A page keeps what people wrote; only what stands between `<!-- NAME -->` and `<!-- /NAME -->` is written anew.
 """
@@ -17,6 +17,7 @@ from reconciler.core.model import Level, Risk
 
 DOCS = Path(__file__).parent
 SCHEMAS = DOCS.parent / "schemas"
+PLATFORMS = DOCS.parent / "reconciler" / "platforms"
 LEVELS = {
     Level.NOTICE: "Notice: it never blocks.",
     Level.DANGER: "Danger: it blocks until approved.",
@@ -33,11 +34,20 @@ def main() -> int:
 
 def pages() -> dict[Path, str]:
     """Every page that holds something generated, as it should be."""
-    found = {DOCS / "codes.md": _codes()}
+    found = {DOCS / "codes.md": _codes(), SCHEMAS / "cluster.v1.json": _cluster()}
     for page in sorted((DOCS / "kinds").glob("*.md")):
         schema = json.loads((SCHEMAS / f"{page.stem}.v1.json").read_text())
         found[page] = _between(page.read_text(), "fields", _fields(schema))
     return found
+
+
+def _cluster() -> str:
+    """The form of Cluster documents with a member for each platform that has settings of its own."""
+    form = json.loads((SCHEMAS / "cluster.v1.json").read_text())
+    members = form["properties"]["spec"]["properties"]
+    for file in sorted(PLATFORMS.glob("*/cluster.json")):
+        members[file.parent.name] = json.loads(file.read_text())
+    return json.dumps(form, indent=2) + "\n"
 
 
 def _between(text: str, name: str, new: str) -> str:

@@ -6,6 +6,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ("tests.clusters",)
+
 # A busy machine is slow now and then, and no test is about that. KSTATE_EXAMPLES makes a search shorter or longer.
 settings.register_profile(
     "kstate",

@@ -45,8 +45,12 @@ def codes() -> dict[str, Code]:
     from reconciler.core.ownership import CODES as OWNERSHIP
     from reconciler.core.risk import CODES
     from reconciler.kinds.registry import load
+    from reconciler.platforms import registry
 
-    found = [*CODES, *OWNERSHIP, *(code for kind in load().values() for code in kind.codes)]
+    platforms = [registry.load(name) for name in registry.names()]
+    kinds = [*load().values(), *(kind for p in platforms for kind in p.kinds.values())]
+    found = [code for kind in kinds for code in kind.codes]
+    found += [*CODES, *OWNERSHIP, *(code for p in platforms for code in p.codes)]
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 

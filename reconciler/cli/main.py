@@ -27,6 +27,7 @@ VERBS = (
     "history",
     "unlock",
     "doctor",
+    "platforms",
     "sandbox",
 )
 USAGE = 64

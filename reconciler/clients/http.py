@@ -33,11 +33,15 @@ LONGEST_WAIT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal."""
+    """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
+
+    `location` is where a redirection leads: it is not followed here.
+    """
 
     status: int
     body: Any
     text: str
+    location: str = ""
 
     @property
     def ok(self) -> bool:
@@ -92,7 +96,7 @@ class Http:
             )
         except HTTPError as error:
             raise self._failure(method, error) from error
-        return self._answer(found.status, found.data)
+        return self._answer(found.status, found.data, found.headers.get("Location", ""))
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
         steps = "/".join(quote(step, safe="") for step in path)
@@ -120,13 +124,13 @@ class Http:
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
-    def _answer(self, status: int, data: bytes) -> Answer:
+    def _answer(self, status: int, data: bytes, location: str) -> Answer:
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text)
+        found = Answer(status, body, text, location)
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,6 +43,10 @@ NEEDS = {"DescribeTopics": "Describe", "DescribeConfigs": "DescribeConfigs"}
 LOOK_AGAIN = {"topic.metadata.refresh.interval.ms": 3000, "topic.metadata.refresh.sparse": False}
 
 
+# A bearer token, and when it ends in seconds since the epoch.
+Token = Callable[[], tuple[str, float]]
+
+
 class _Silent(logging.Handler):
     """librdkafka's own lines never reach a user's screen; what matters in them comes back as errors."""
 
@@ -66,13 +70,14 @@ class Kafka:
     cluster_id: str
     brokers: tuple[int, ...]
     operations: frozenset[AclOperation] | None = field(default=None)
+    token: Token | None = field(default=None)
 
     @cached_property
     def lean(self) -> Lean:
         """kafka-python with the same login. Raises Failed when it does not know that login."""
-        if reason := why_not(self.properties):
+        if reason := self.lean_lacks:
             raise Failed(reason)
-        return Lean(self.bootstrap, self.properties, self.timeout)
+        return Lean(self.bootstrap, self.properties, self.timeout, self.token)
 
     @property
     def principal(self) -> str:
@@ -90,26 +95,41 @@ class Kafka:
     @property
     def lean_lacks(self) -> str:
         """Why there is no lean client with this login; empty when there is one."""
-        return why_not(self.properties)
+        return why_not(self.properties, tokens=self.token is not None)
+
+    @property
+    def login(self) -> dict[str, Any]:
+        """What any further client of librdkafka needs to log in to the same cluster."""
+        return {**self.properties, **_tokens(self.token), "bootstrap.servers": self.bootstrap}
 
     def close(self) -> None:
         if "lean" in self.__dict__:
             self.lean.close()
 
 
-def login(name: str, bootstrap: str, properties: Mapping[str, str], timeout: float) -> Kafka:
+def _tokens(token: Token | None) -> dict[str, Any]:
+    return {} if token is None else {"oauth_cb": lambda _config: token()}
+
+
+def login(
+    name: str,
+    bootstrap: str,
+    properties: Mapping[str, str],
+    timeout: float,
+    token: Token | None = None,
+) -> Kafka:
     """Connect, prove that the cluster answers, and learn its id, brokers and our rights; within `timeout` seconds.
 
+    `token` gives a bearer token and when it ends, in seconds since the epoch; librdkafka asks again in time.
     Raises LoginFailed for refused credentials or certificates as soon as the broker says so, Unreachable otherwise.
     """
     seen: list[KafkaError] = []
-    admin = _client(name, bootstrap, properties, seen)
+    admin = _client(name, bootstrap, {**properties, **_tokens(token)}, seen)
     answer = _describe(admin, seen, time.monotonic() + timeout)
     if isinstance(answer, DescribeClusterResult):
         nodes = tuple(sorted(node.id for node in answer.nodes))
-        return Kafka(
-            admin, bootstrap, properties, timeout, str(answer.cluster_id), nodes, _rights(answer)
-        )
+        found = (str(answer.cluster_id), nodes, _rights(answer), token)
+        return Kafka(admin, bootstrap, properties, timeout, *found)
     raise explain(name, {**properties, "bootstrap.servers": bootstrap}, seen, timeout)
 
 
@@ -120,7 +140,7 @@ def _rights(answer: DescribeClusterResult) -> frozenset[AclOperation] | None:
 
 
 def _client(
-    name: str, bootstrap: str, properties: Mapping[str, str], seen: list[KafkaError]
+    name: str, bootstrap: str, properties: Mapping[str, Any], seen: list[KafkaError]
 ) -> AdminClient:
     if why := unusable(properties):
         raise LoginFailed(f"cluster {name}: {why}")

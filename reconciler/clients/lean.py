@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,13 +29,14 @@ LOGIN_PREFIXES = ("ssl.", "sasl.", "security.", "enable.ssl", "enable.sasl", "oa
 MECHANISMS = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
 
 
-def why_not(properties: Mapping[str, str]) -> str:
-    """Empty when this login can be spoken here, else what stands in the way."""
+def why_not(properties: Mapping[str, str], *, tokens: bool = False) -> str:
+    """Empty when this login can be spoken here, else what stands in the way. `tokens`: we have bearer tokens."""
     login = {name for name in properties if name.startswith(LOGIN_PREFIXES)}
     if strange := sorted(login - KNOWN):
         return "this client does not know " + ", ".join(strange)
     mechanism = _mechanism(properties)
-    if "SASL" in _protocol(properties) and mechanism not in MECHANISMS:
+    known = MECHANISMS | ({"OAUTHBEARER"} if tokens else set())
+    if "SASL" in _protocol(properties) and mechanism not in known:
         return f"this client does not log in by {mechanism}"
     return ""
 
@@ -51,14 +52,21 @@ def _mechanism(properties: Mapping[str, str]) -> str:
 class Lean:
     """One connection pool of kafka-python. `send` returns the decoded reply, errors still inside."""
 
-    def __init__(self, bootstrap: str, properties: Mapping[str, str], timeout: float) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        properties: Mapping[str, str],
+        timeout: float,
+        token: Callable[[], tuple[str, float]] | None = None,
+    ) -> None:
         from kafka.admin import KafkaAdminClient
         from kafka.errors import KafkaError
 
         logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
         self._failure = KafkaError
         try:
-            self._client = KafkaAdminClient(**settings(bootstrap, properties, timeout))
+            found = settings(bootstrap, properties, timeout)
+            self._client = KafkaAdminClient(**found, **_tokens(token))
         except KafkaError as error:
             raise Unreachable(f"{bootstrap}: {error}") from error
 
@@ -91,6 +99,20 @@ class Lean:
 
 class LostAnswer(Failed):
     """The request went out and no answer came back: only reading can tell whether it took effect."""
+
+
+def _tokens(token: Callable[[], tuple[str, float]] | None) -> dict[str, Any]:
+    """The argument by which kafka-python asks for a bearer token, at every connection."""
+    if token is None:
+        return {}
+    ask = token
+    from kafka.net.sasl.oauth import AbstractTokenProvider
+
+    class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python is untyped
+        def token(self) -> str:
+            return ask()[0]
+
+    return {"sasl_oauth_token_provider": Tokens()}
 
 
 def settings(bootstrap: str, properties: Mapping[str, str], timeout: float) -> dict[str, Any]:

@@ -54,8 +54,7 @@ def _settings(kafka: Kafka, **more: object) -> dict[str, Any]:
     quiet = logging.Logger("librdkafka")
     quiet.addHandler(logging.NullHandler())
     return {
-        **kafka.properties,
-        "bootstrap.servers": kafka.bootstrap,
+        **kafka.login,
         "client.id": "kstate",
         "log_level": 0,
         "logger": quiet,

@@ -383,14 +383,24 @@ class Platform:
 
     `login` opens a session or raises errors.Failed within the target's timeout. `wires` are those the platform has;
     a kind is offered where one of its drivers' wires is; of those in `addressed` only where the Cluster document has a
-    member of that name, which says where to find it. `drivers` are the platform's own, by kind; they win.
-    `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
+    member of that name, which says where to find it. `kinds` are the platform's own versions of kinds, by name, whole:
+    what a document means there, its drivers and its rules. `lacks` are kinds that cannot be had, each with the reason
+    and what to use instead. `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
+    `check` finds what is wrong with a Cluster document. `fitted` is the platform as the cluster of a Cluster document's
+    `spec` has it; `tiers` are the forms that takes, each with a `spec` that leads to it. `real` are the kinds that were
+    proven on a real server, all others on an emulation. `codes` are those of the platform itself.
     """
 
     name: str
     title: str
     login: Callable[[Target], Session]
     wires: frozenset[str]
-    drivers: Mapping[str, Driver] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     addressed: frozenset[str] = frozenset({"registry", "connect"})
+    check: Callable[[Document], Iterable[tuple[Path, str]]] = silent.of_one
+    fitted: Callable[[Body], Platform] | None = None
+    tiers: Mapping[str, Body] = field(default_factory=dict)
+    real: frozenset[str] = frozenset()
+    codes: tuple[Code, ...] = ()

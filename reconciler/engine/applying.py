@@ -17,6 +17,7 @@ from reconciler.core.model import (
     Driver,
     Json,
     Key,
+    Kind,
     Level,
     Outcome,
     Platform,
@@ -116,6 +117,7 @@ def check_expected(plan: Plan, expected: str) -> None:
 @dataclass(frozen=True, slots=True)
 class _Ready:
     session: Session
+    kinds: Mapping[str, Kind]
     drivers: Mapping[str, Driver]
     settled: Settled
     keeper: Keeper | None
@@ -169,9 +171,9 @@ def apply(
 
 def _check_secrets(plan: Plan) -> None:
     """Raises BadUsage for a secret that cannot be had, before anything is opened."""
-    kinds = kinds_registry.load()
+    kind_of = platforms_registry.kind_of({c.name: c.spec for c in plan.clusters})
     for change in plan.changes:
-        for name in kinds[change.key.kind].secrets & (change.after or {}).keys():
+        for name in kind_of(change.key).secrets & (change.after or {}).keys():
             try:
                 for at, reference in _references((change.after or {})[name], name):
                     # What is masked disappears from every report, so no address may be.
@@ -223,7 +225,7 @@ def _all_ready(
 
 
 def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
-    platform = platforms_registry.load(str(target.spec["platform"]))
+    platform = platforms_registry.of(target.spec)
     expected = next(cluster.id for cluster in plan.clusters if cluster.name == target.name)
     session = login(platform, target)
     stack.callback(session.close)
@@ -274,23 +276,23 @@ def _locked(
 
 def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options) -> _Ready:
     cluster = next(cluster for cluster in plan.clusters if cluster.name == session.cluster)
-    platform = platforms_registry.load(str(cluster.spec["platform"]))
+    platform = platforms_registry.of(cluster.spec)
     changes = [change for wave in plan.waves_of(cluster.name) for change in wave]
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(platform)
     drivers = {
         name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
     }
     options.say(f"{cluster.name}: reading again what the plan touches")
     live = touched(session, drivers, changes)
     recorded = _recorded(cluster.name, live, keeper)
-    known = {**recorded, **dict(_found_unfit(plan, changes, recorded, keeper))}
+    known = {**recorded, **dict(_found_unfit(plan, changes, recorded, keeper, kinds))}
     settled = settle(changes, with_unseen(live, known, kinds))
     if settled.moved:
         raise Drifted(cluster.name, settled.moved)
     _same_evidence(session, drivers, settled.todo)
     if keeper is not None:
         keeper.begin(_intended(session, platform, keeper), plan)
-    return _Ready(session, drivers, settled, keeper, frozenset(plan.protected))
+    return _Ready(session, kinds, drivers, settled, keeper, frozenset(plan.protected))
 
 
 def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Body]:
@@ -304,14 +306,18 @@ def _recorded(cluster: str, live: State, keeper: Keeper | None) -> dict[Key, Bod
 
 
 def _found_unfit(
-    plan: Plan, changes: Sequence[Change], recorded: Mapping[Key, Body], keeper: Keeper | None
+    plan: Plan,
+    changes: Sequence[Change],
+    recorded: Mapping[Key, Body],
+    keeper: Keeper | None,
+    kinds: Mapping[str, Kind],
 ) -> Iterator[tuple[Key, Body]]:
     """Secrets that were tried when the plan was made, and did not fit: what was recorded before that is no proof."""
     for change in changes:
         lost = {
             edit.path[0]: None
             for edit in change.edits
-            if edit.before is None and edit.path[0] in kinds_registry.load()[change.key.kind].unseen
+            if edit.before is None and edit.path[0] in kinds[change.key.kind].unseen
         }
         owned = keeper.book.own.get((change.key.kind, change.key.name)) if keeper else None
         if lost and change.before is not None and (owned is None or owned.at <= plan.created):
@@ -324,7 +330,7 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
     wanted = intent.wanted if intent else {}
     fields = fields_of(body for body in wanted.values() if body)
     state: dict[Key, Resource] = {}
-    for name, kind in kinds_registry.load().items():
+    for name, kind in kinds_registry.on(platform).items():
         found = names(wanted, name)
         if found:
             bodies = {own: wanted[f"{name}/{own}"] or {} for own in found}
@@ -389,7 +395,9 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
         outcomes += _sent(driver, ready.session, batch)
         sent += batch
         options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
-    outcomes = read_back(sent, outcomes, Look(ready.session, ready.drivers), options.say)
+    outcomes = read_back(
+        sent, outcomes, Look(ready.session, ready.kinds, ready.drivers), options.say
+    )
     run.outcomes += outcomes
     # A server that refused all of it has written nothing; where no answer came, it may have.
     run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) for o in outcomes)

@@ -56,7 +56,7 @@ def _look(
             True, f"{platform.title}, id {session.cluster_id}, {brokers} brokers, logged in"
         )
         yield from _unchecked(document)
-        for name, kind in sorted(kinds_registry.load().items()):
+        for name, kind in sorted(kinds_registry.on(platform).items()):
             if want.names(name):
                 yield from _of_kind(session, kind, platform, want)
 

@@ -78,7 +78,7 @@ def _claim(spec: Spec, wanted: Wanted, options: Options) -> Claim:
     with _opened(spec, document, options) as (session, store):
         wishes = {key: resource.settings for key, resource in want.state.items()}
         # What no server tells is taken at the document's word: nobody could know better.
-        live = with_unseen(_declared(session, wanted), wishes, kinds_registry.load())
+        live = with_unseen(_declared(session, wanted), wishes, kinds_registry.on(wanted[1]))
         keeping = look(store, session.cluster_id, estate)
     by = Owned(
         estate, {}, "adopted", apply=options.apply_id, commit=options.commit, at=stamp(options.now)
@@ -105,7 +105,7 @@ def _as_found(want: Resource, live: Resource, by: Owned, *, protect: bool) -> Ow
 def _declared(session: Session, wanted: Wanted) -> State:
     _, platform, want = wanted
     state: dict[Key, Resource] = {}
-    for name, kind in kinds_registry.load().items():
+    for name, kind in kinds_registry.on(platform).items():
         declared = frozenset(key.name for key in want.state if key.kind == name)
         if declared:
             scope = Scope(declared, want.fields(name), wanted=want.bodies(name))
@@ -203,7 +203,7 @@ def _unlock(spec: Spec, document: Document, lock_id: str, options: Options) -> s
 @contextmanager
 def _opened(spec: Spec, document: Document, options: Options) -> Iterator[tuple[Session, Store]]:
     """A cluster and the ledger that speaks of it."""
-    platform = platforms_registry.load(str(document.spec["platform"]))
+    platform = platforms_registry.of(document.spec)
     target = Target(document.name, document.spec, options.root, options.timeout)
     ledger: Body = ledger_of(spec)
     with ExitStack() as stack:

@@ -54,7 +54,7 @@ def drift(spec: Spec, options: Options) -> Found:
 
 
 def _look(spec: Spec, wanted: Wanted, options: Options) -> tuple[Seen, tuple[Finding, ...]]:
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(wanted[1])
     with survey(spec, wanted, options, every_field=True) as found:
         want = {key: r for key, r in found.want.state.items() if matches(key, options.only)}
         last = {key: r for key, r in found.last.items() if matches(key, options.only)}

@@ -34,7 +34,7 @@ def imported(spec: Spec, wanted: Wanted, options: Options, to: str) -> Imported:
     check_references(spec, options)
     document, platform, _ = wanted
     target = Target(document.name, document.spec, options.root, options.timeout)
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(platform)
     offered = [k for k in kinds.values() if kinds_registry.offered(k, platform, document.spec)]
     mine = {key.name for key in bookkeeping(spec, document.name)}
     files: Files = dict(_frame(spec, document, to))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import cast
 
 from reconciler.core.desired import Desired, desired
 from reconciler.core.diff import flat, nest
-from reconciler.core.model import Body, Document, Json, Key, Path, Place, Platform
+from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Place, Platform
+from reconciler.core.near import did_you_mean
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import TOPIC
 from reconciler.errors import BadUsage, Problem, SpecInvalid
@@ -24,29 +27,104 @@ Wanted = tuple[Document, Platform, Desired]
 
 def check(spec: Spec) -> None:
     """What kinds and platforms themselves have to say about their documents. Raises SpecInvalid with all of it."""
-    kinds = {kind.document: kind for kind in kinds_registry.load().values()}
-    problems = [
-        Problem(document.file, *document.locate(path), message)
-        for document in spec.documents
-        if document.kind in kinds
-        for path, message in kinds[document.kind].check(document)
-    ]
-    problems += _quarrels(spec)
+    problems = list(_strange_platforms(spec))
+    if not problems:
+        places = {document.name: _Site.of(document) for document in spec.clusters}
+        told = chain(_misplaced(spec, places), _by_themselves(spec, places), _among(spec, places))
+        problems = [Problem(d.file, *d.locate(path), message) for d, path, message in told]
+    if problems:
+        raise SpecInvalid(list(dict.fromkeys(problems)))
+
+
+def _strange_platforms(spec: Spec) -> Iterator[Problem]:
+    """Clusters of a platform that nobody knows, and what is wrong with those of one that is known."""
     known = platforms_registry.names()
     for document in spec.clusters:
-        if (found := document.spec["platform"]) not in known:
-            words = f"platform `{found}` is not known; there is {', '.join(known)}"
-            problems.append(Problem(document.file, *document.locate(PLATFORM), words))
-    if problems:
-        raise SpecInvalid(problems)
+        name = str(document.spec["platform"])
+        if name not in known:
+            near = did_you_mean(name, known) or f"; there is {', '.join(known)}"
+            words = f"platform `{name}` is not known{near}"
+            yield Problem(document.file, *document.locate(PLATFORM), words)
+            continue
+        for path, message in platforms_registry.load(name).check(document):
+            yield Problem(document.file, *document.locate(path), message)
 
 
-def _quarrels(spec: Spec) -> Iterator[Problem]:
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A cluster with its platform, and every kind as it is there, by the name of its documents."""
+
+    document: Document
+    platform: Platform
+    kinds: Mapping[str, Kind]
+
+    @classmethod
+    def of(cls, document: Document) -> _Site:
+        platform = platforms_registry.of(document.spec)
+        found = kinds_registry.on(platform).values()
+        return cls(document, platform, {kind.document: kind for kind in found})
+
+    def why_not(self, kind: str) -> str:
+        return kinds_registry.why_not(self.kinds[kind], self.platform, self.document.spec)
+
+
+Told = tuple[Document, Path, str]
+
+
+def _misplaced(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
+    """Documents that none of their clusters can hold."""
+    known = {kind.document for kind in kinds_registry.load().values()}
+    for document in spec.documents:
+        reasons = [
+            (site.document.name, site.why_not(document.kind))
+            for site in _sites(document, sites)
+            if document.kind in known
+        ]
+        if reasons and all(reason for _, reason in reasons):
+            words = "; ".join(dict.fromkeys(f"{name}: {reason}" for name, reason in reasons))
+            yield document, ("kind",), f"no cluster can hold this {document.kind}: {words}"
+
+
+def _sites(document: Document, sites: Mapping[str, _Site]) -> list[_Site]:
+    """The clusters a document is for."""
+    named = cast("list[str] | None", document.metadata.get("clusters"))
+    return [site for name, site in sites.items() if named is None or name in named]
+
+
+def _by_themselves(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
+    """What is wrong with one document, in the eyes of every version of its kind that it is for."""
+    portable = {kind.document: kind for kind in kinds_registry.load().values()}
+    for document in spec.documents:
+        if document.kind not in portable:
+            continue
+        here = [site.kinds[document.kind] for site in _sites(document, sites)]
+        for kind in _once(here or [portable[document.kind]]):
+            yield from ((document, path, message) for path, message in kind.check(document))
+
+
+def _among(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
     """What is wrong between the documents of a kind, or between them and the clusters they are for."""
     for kind in kinds_registry.load().values():
         own = [document for document in spec.documents if document.kind == kind.document]
-        for document, path, message in kind.among(own, spec.clusters) if own else ():
-            yield Problem(document.file, *document.locate(path), message)
+        versions = _once([site.kinds[kind.document] for site in sites.values()]) if own else []
+        for version in versions:
+            its = {n for n, site in sites.items() if site.kinds[kind.document] is version}
+            here = [narrowed for d in own if (narrowed := _only_for(d, its, len(sites)))]
+            yield from version.among(here, spec.clusters) if here else ()
+
+
+def _only_for(document: Document, clusters: Set[str], everywhere: int) -> Document | None:
+    """A document as some of its clusters see it; None where it is for none of them."""
+    named = cast("list[str] | None", document.metadata.get("clusters"))
+    if named is None and len(clusters) == everywhere:
+        return document
+    left = [name for name in (named or sorted(clusters)) if name in clusters]
+    return replace(document, metadata={**document.metadata, "clusters": left}) if left else None
+
+
+def _once(kinds: Sequence[Kind]) -> list[Kind]:
+    """Each version of a kind once; they are compared as the objects they are."""
+    return list({id(kind): kind for kind in kinds}.values())
 
 
 def check_references(spec: Spec, options: Options) -> None:
@@ -87,11 +165,11 @@ def chosen(spec: Spec, options: Options) -> list[Document]:
 
 
 def desired_of(spec: Spec, document: Document) -> Wanted:
-    platform = platforms_registry.load(str(document.spec["platform"]))
-    kinds = kinds_registry.load()
+    platform = platforms_registry.of(document.spec)
+    kinds = kinds_registry.on(platform)
     want = desired(
         document.name,
-        list(_placed(spec, document)),
+        list(_placed(spec, document, kinds)),
         kinds,
         platform,
         lambda kind: kinds_registry.offered(kind, platform, document.spec),
@@ -99,9 +177,9 @@ def desired_of(spec: Spec, document: Document) -> Wanted:
     return document, platform, want
 
 
-def _placed(spec: Spec, cluster: Document) -> Iterator[Document]:
+def _placed(spec: Spec, cluster: Document, known: Mapping[str, Kind]) -> Iterator[Document]:
     """Every document with what it takes from Cluster documents filled in."""
-    kinds = {kind.document: kind for kind in kinds_registry.load().values()}
+    kinds = {kind.document: kind for kind in known.values()}
     every = (*spec.clusters, *spec.documents)
     place = Place(cluster, {(document.kind, document.name): document for document in every})
     for document in spec.documents:

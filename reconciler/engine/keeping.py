@@ -61,7 +61,7 @@ def ledger_session(
         yield session
         return
     spec = known.get(other, cast("Body", ledger.get("spec") or {}))
-    platform = platforms_registry.load(str(spec["platform"]))
+    platform = platforms_registry.of(spec)
     with closing(login(platform, Target(other, spec, options.root, options.timeout))) as found:
         yield found
 

@@ -16,7 +16,6 @@ from reconciler.core.model import (
     Change,
     Document,
     Key,
-    Platform,
     Resource,
     Risk,
     State,
@@ -47,6 +46,7 @@ from reconciler.engine.intent import (
 from reconciler.engine.survey import Survey, covered, nearby, survey
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
 LIFETIME = timedelta(hours=24)
@@ -121,7 +121,7 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     """What has to change, with everything that is known of what it costs and what stands in its way."""
     want, cluster = found.want, found.cluster
     differ = _changes(found, Aims(want.state, want.absent | found.pruned, found.last))
-    changes = _select((_completed(c, want.state) for c in differ), options.only)
+    changes = _select((_completed(c, found) for c in differ), options.only)
     kinds = {change.key.kind for change in changes}
     worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
@@ -130,7 +130,7 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     changes = vetted(found.session, found.drivers, changes)
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
-    return changes + _select(_impossible(want, found.platform), options.only)
+    return changes + _select(_impossible(found), options.only)
 
 
 def _notices(spec: Spec, found: Survey) -> Iterator[str]:
@@ -176,7 +176,7 @@ def _records(
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:
     """The differences, with what preconditions need read for just those that differ."""
-    kinds = kinds_registry.load()
+    kinds = found.kinds
 
     def differences(there: State) -> list[Change]:
         whole = aims.state, there
@@ -192,9 +192,9 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
     return differences({**found.live, **closer}) if closer else first
 
 
-def _completed(change: Change, wanted: State) -> Change:
+def _completed(change: Change, found: Survey) -> Change:
     """An update of what holds a secret carries all that is wanted: a server that stores secrets takes nothing less."""
-    kind = kinds_registry.load()[change.key.kind]
+    kind, wanted = found.kinds[change.key.kind], found.want.state
     if not kind.secrets or change.before is None or change.after is None or kind.whole:
         return change
     whole = dict(flat(wanted[change.key].settings)) | dict(flat(change.after))
@@ -212,21 +212,16 @@ def _world(kind: str, found: Survey) -> World:
     )
 
 
-def _impossible(want: Desired, platform: Platform) -> list[Change]:
+def _impossible(found: Survey) -> list[Change]:
     return [
-        with_risks(
-            Change(key, None, resource.settings),
-            [Risk("KS901", _why_not(key, platform))],
-        )
-        for key, resource in want.impossible.items()
+        with_risks(Change(key, None, resource.settings), [Risk("KS901", _why_not(key, found))])
+        for key, resource in found.want.impossible.items()
     ]
 
 
-def _why_not(key: Key, platform: Platform) -> str:
-    driver = kinds_registry.driver(kinds_registry.load()[key.kind], platform)
-    if driver is None:
-        return f"{platform.title} does not offer {key.kind}"
-    return f"the Cluster document has no `{driver.wire}`, so nobody knows where its {key.kind}s are"
+def _why_not(key: Key, found: Survey) -> str:
+    kind = kinds_registry.on(found.platform)[key.kind]
+    return kinds_registry.why_not(kind, found.platform, found.document.spec)
 
 
 def matches(key: Key, only: Sequence[str]) -> bool:
@@ -240,7 +235,7 @@ def _select(changes: Iterable[Change], only: Sequence[str]) -> list[Change]:
 
 def not_ours(live: State, ours: Set[Key], document: Document) -> tuple[tuple[str, ...], int]:
     """What nobody declared and is not kstate's own: named when it is inside `owns`, else only counted."""
-    kinds = kinds_registry.load()
+    kinds = kinds_registry.on(platforms_registry.of(document.spec))
     owns = cast("Body", document.spec.get("owns") or {})
     others = [key for key in live if key not in ours]
     inside = [key for key in others if in_owned(kinds[key.kind], key.name, owns)]
@@ -255,7 +250,7 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
     )
     return Plan(
         clusters=tuple(part.cluster for part in parts),
-        waves=order(changes, kinds_registry.load()),
+        waves=order(changes, kinds_registry.load(), platforms_registry.kind_of(connections(spec))),
         created=stamp(options.now),
         expires=stamp(options.now + LIFETIME),
         kstate=__version__,

@@ -12,6 +12,7 @@ from reconciler.core.model import (
     Change,
     Driver,
     Key,
+    Kind,
     Outcome,
     Resource,
     Scope,
@@ -22,7 +23,6 @@ from reconciler.core.model import (
 from reconciler.core.settle import settle
 from reconciler.engine.clusters import Say, asked, fields_of, state_of
 from reconciler.errors import Failed
-from reconciler.kinds import registry as kinds_registry
 
 
 def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
@@ -45,6 +45,7 @@ class Look:
     """Where to look. `unseen` is what no server tells of each resource, as far as its answers let us believe."""
 
     session: Session
+    kinds: Mapping[str, Kind]
     drivers: Mapping[str, Driver]
     unseen: Mapping[Key, Body] = field(default_factory=dict)
 
@@ -101,7 +102,7 @@ def _seen(look: Look, changes: Sequence[Change]) -> _Seen:
         live = touched(look.session, look.drivers, changes)
     except Failed as error:
         return _Seen(blind=error.message)
-    live = with_unseen(live, look.unseen, kinds_registry.load())
+    live = with_unseen(live, look.unseen, look.kinds)
     return _Seen(frozenset(change.key for change in settle(changes, live).done))
 
 

@@ -30,6 +30,7 @@ from reconciler.engine.intent import Wanted, connections, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
+from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
 
@@ -49,6 +50,7 @@ class Survey:
     live: State
     pruned: Set[Key]
     tried: Mapping[Key, Condition]
+    peers: Mapping[str, Body]
 
     @property
     def cluster(self) -> str:
@@ -71,7 +73,7 @@ def survey(
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
         looks = _looks(document.name, want, keeping, every_field=every_field)
-        kinds = {name: kinds_registry.load()[name] for name in looks}
+        kinds = {name: kinds_registry.on(platform)[name] for name in looks}
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
         keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
@@ -82,7 +84,7 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        yield Survey(*found, kinds, drivers, looks, live, pruned, tried)
+        yield Survey(*found, kinds, drivers, looks, live, pruned, tried, peers)
 
 
 def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
@@ -191,16 +193,18 @@ def nearby(found: Survey, kind: str) -> Nearby:
     read: dict[tuple[str, str], Mapping[str, Resource]] = {}
     for cluster, name in sorted(asked):
         try:
-            read[cluster, name] = _everything(found.session, cluster, name)
+            read[cluster, name] = _everything(found, cluster, name)
         except Failed:
             continue
     return read
 
 
-def _everything(session: Session, cluster: str, kind: str) -> dict[str, Resource]:
+def _everything(found: Survey, cluster: str, kind: str) -> dict[str, Resource]:
     """All of a kind on a cluster, without configurations that nobody asked for."""
+    session = found.session
     at = session if cluster == session.cluster else session.peer(cluster)
-    driver = next(d for d in kinds_registry.load()[kind].drivers)
+    platform = platforms_registry.of(found.peers[cluster])
+    driver = driver_of(kinds_registry.on(platform)[kind], platform)
     return {r.name: r for r in driver.read(at, Scope(names=None, fields=frozenset()))}
 
 

@@ -20,18 +20,29 @@ def load() -> Mapping[str, Kind]:
     return {kind.name: kind for kind in kinds}
 
 
-def of_document(document_kind: str) -> Kind | None:
-    """The kind that a document of this kind describes; None for Cluster, Profile and the like."""
-    return next((kind for kind in load().values() if kind.document == document_kind), None)
+def on(platform: Platform) -> Mapping[str, Kind]:
+    """Every kind as it is on a platform: the platform's own version where it has one."""
+    return {**load(), **platform.kinds}
 
 
 def offered(kind: Kind, platform: Platform, cluster: Body) -> bool:
     """Whether a cluster can hold a kind: its platform has the wire, and its document says where that is."""
+    return not why_not(kind, platform, cluster)
+
+
+def why_not(kind: Kind, platform: Platform, cluster: Body) -> str:
+    """Why a cluster cannot hold a kind, in words that go on from its name; empty where it can."""
     found = driver(kind, platform)
-    return found is not None and (found.wire not in platform.addressed or found.wire in cluster)
+    if found is None:
+        reason = platform.lacks.get(kind.name)
+        return f"{platform.title} does not offer {kind.name}" + (f": {reason}" if reason else "")
+    if found.wire in platform.addressed and found.wire not in cluster:
+        return f"the Cluster document has no `{found.wire}`, so nobody knows where its {kind.name}s are"
+    return ""
 
 
 def driver(kind: Kind, platform: Platform) -> Driver | None:
-    """What reads and writes a kind on a platform: the platform's own, else a portable one whose wire is there."""
-    own = platform.drivers.get(kind.name)
-    return own or next((d for d in kind.drivers if d.wire in platform.wires), None)
+    """What reads and writes a kind on a platform: the first of its drivers whose wire is there."""
+    if kind.name in platform.lacks:
+        return None
+    return next((d for d in kind.drivers if d.wire in platform.wires), None)

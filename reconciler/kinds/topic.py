@@ -28,6 +28,7 @@ from reconciler.core.model import (
     Session,
     Status,
     World,
+    nothing,
 )
 from reconciler.core.risk import each
 from reconciler.core.values import canonical, lenient, spoken
@@ -35,6 +36,8 @@ from reconciler.kinds import topic_costs
 
 INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 EXISTS = topics.EXISTS
+# Among the facts of a wanted topic: the names its document has that the platform drops.
+IGNORED = "ignored"
 
 
 # --- what a document means
@@ -47,6 +50,7 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
         name: spec[name] for name in ("partitions", "replication") if spec.get(name) is not None
     }
     config = cast("Body", spec.get("config") or {})
+    ignored = sorted(config.keys() & platform.dropped)
     values = {
         name: canonical(name, value)
         for name, value in sorted(config.items())
@@ -54,7 +58,8 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     }
     if values:
         settings["config"] = values
-    yield Resource(document.name, cast("Body", settings))
+    facts: Body = {IGNORED: ignored} if ignored else nothing()
+    yield Resource(document.name, cast("Body", settings), facts)
 
 
 def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
@@ -117,6 +122,13 @@ def replication_rule(change: Change, world: World) -> Iterator[Risk]:
     brokers = world.facts.get("brokers")
     if isinstance(wanted, int) and isinstance(brokers, int) and wanted > brokers:
         yield Risk("KS913", f"{wanted} replicas need {wanted} brokers; the cluster has {brokers}")
+
+
+def ignored_rule(change: Change, world: World) -> Iterator[Risk]:
+    """What the platform takes and does not heed, said wherever the topic is written."""
+    wanted = world.planned.get(change.key.name)
+    for name in cast("Sequence[str]", wanted.facts.get(IGNORED, ()) if wanted else ()):
+        yield Risk("KS115", f"{world.platform.title} takes `{name}` and ignores it: not compared")
 
 
 def in_sync_rule(change: Change, world: World) -> Iterator[Risk]:
@@ -313,6 +325,12 @@ CODES = (
         " one of the two characters throughout.",
     ),
     Code(
+        "KS115",
+        "Ignored by the platform",
+        "The platform accepts this setting and does nothing with it, so that a profile can be shared between platforms."
+        " It is not written and not compared there.",
+    ),
+    Code(
         "KS911",
         "Fewer partitions",
         "Kafka never removes partitions from a topic. Create a topic with another name and move the data, or keep the"
@@ -348,6 +366,12 @@ KIND = Kind(
     facts=True,
     owns="topics",
     rights={"Create": "to create topics of any name"},
-    rules=(each(partitions_rule), each(replication_rule), each(in_sync_rule), names_rule),
+    rules=(
+        each(partitions_rule),
+        each(replication_rule),
+        each(in_sync_rule),
+        each(ignored_rule),
+        names_rule,
+    ),
     codes=(*CODES, *topic_costs.CODES),
 )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Mapping
 
 import reconciler.platforms
-from reconciler.core.model import Platform
+from reconciler.core.model import Body, Key, Kind, Platform
 from reconciler.errors import BadUsage
+from reconciler.kinds import registry as kinds
+
+# What platforms share, and is none itself.
+SHARED = frozenset({"registry", "session", "properties"})
 
 
 def names() -> list[str]:
     """Every platform by name, without importing any."""
     modules = pkgutil.iter_modules(reconciler.platforms.__path__)
-    return sorted(m.name for m in modules if m.name not in ("registry", "session"))
+    return sorted(m.name for m in modules if m.name not in SHARED)
 
 
 def load(name: str) -> Platform:
@@ -22,3 +27,15 @@ def load(name: str) -> Platform:
         raise BadUsage(f"platform {name!r} is not known; there are {', '.join(names())}")
     platform: Platform = importlib.import_module(f"reconciler.platforms.{name}").PLATFORM
     return platform
+
+
+def of(spec: Body) -> Platform:
+    """The platform of a cluster, from its Cluster document's `spec`, as that cluster has it."""
+    platform = load(str(spec["platform"]))
+    return platform.fitted(spec) if platform.fitted else platform
+
+
+def kind_of(clusters: Mapping[str, Body]) -> Callable[[Key], Kind]:
+    """What says of a key which kind it is of, on the platform of its cluster."""
+    known = {name: kinds.on(of(spec)) for name, spec in clusters.items()}
+    return lambda key: known[key.cluster][key.kind]

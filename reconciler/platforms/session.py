@@ -1,48 +1,37 @@
-"""A session on any cluster that is reached by Kafka's own protocol."""
+"""A session on a cluster: who it is, and the client of each wire, opened when it is first asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from confluent_kafka.admin import AclOperation
 
+from reconciler.clients import http
 from reconciler.clients.kafka import Kafka
-from reconciler.core.model import Body, Session, Target
+from reconciler.core.model import Body, Document, Path, Session, Target, nothing
 from reconciler.errors import Failed
 from reconciler.platforms import registry
 from reconciler.secrets.references import resolve
 
+# Makes the client of one wire: of a cluster that is logged in, or (Open) of anything that a platform knows.
 Opener = Callable[[Kafka, Target], object]
-
-
-def _word(operation: AclOperation) -> str:
-    return operation.name.title().replace("_", "")
+Open = Callable[[], object]
 
 
 @dataclass
-class KafkaSession:
-    """One cluster, logged in. `openers` make the client of each wire when it is first asked for."""
+class WireSession:
+    """One cluster, however it is reached. `openers` make the client of each wire; what has a `close` is closed."""
 
     cluster: str
-    kafka: Kafka
-    openers: Mapping[str, Opener]
+    cluster_id: str
     target: Target
+    openers: Mapping[str, Open]
+    facts: Body = field(default_factory=nothing)
+    operations: frozenset[str] | None = None
     _open: dict[str, object] = field(default_factory=dict)
     _peers: dict[str, Session] = field(default_factory=dict)
-
-    @property
-    def cluster_id(self) -> str:
-        return self.kafka.cluster_id
-
-    @property
-    def facts(self) -> Body:
-        return {"brokers": len(self.kafka.brokers)}
-
-    @property
-    def operations(self) -> frozenset[str] | None:
-        allowed = self.kafka.operations
-        return None if allowed is None else frozenset(_word(operation) for operation in allowed)
 
     def secret(self, reference: str) -> str:
         return resolve(reference, self.target.root)
@@ -54,7 +43,7 @@ class KafkaSession:
         if wire not in self.openers:
             raise Failed(f"cluster {self.cluster}: there is no {wire} here")
         if wire not in self._open:
-            self._open[wire] = self.openers[wire](self.kafka, self.target)
+            self._open[wire] = self.openers[wire]()
         return self._open[wire]
 
     def peer(self, name: str) -> Session:
@@ -63,13 +52,59 @@ class KafkaSession:
                 raise Failed(f"cluster {self.cluster}: nobody says where cluster {name} is")
             spec = self.target.peers[name]
             target = replace(self.target, name=name, spec=spec, peers={})
-            self._peers[name] = registry.load(str(spec["platform"])).login(target)
+            self._peers[name] = registry.of(spec).login(target)
         return self._peers[name]
 
     def close(self) -> None:
         for peer in self._peers.values():
             peer.close()
-        for client in self._open.values():
-            if client is not self.kafka and hasattr(client, "close"):
+        for client in {id(client): client for client in self._open.values()}.values():
+            if hasattr(client, "close"):
                 client.close()
-        self.kafka.close()
+
+
+def kafka_session(kafka: Kafka, openers: Mapping[str, Opener], target: Target) -> WireSession:
+    """A session on a cluster that is reached by Kafka's own protocol."""
+    bound: dict[str, Open] = {wire: partial(o, kafka, target) for wire, o in openers.items()}
+    session = WireSession(
+        target.name,
+        kafka.cluster_id,
+        target,
+        bound,
+        facts={"brokers": len(kafka.brokers)},
+        operations=operations(kafka),
+    )
+    # Open from the start, so that it is closed with the session whether or not anybody asks for it.
+    session._open["kafka-admin"] = kafka
+    return session
+
+
+def operations(kafka: Kafka) -> frozenset[str] | None:
+    """What a login may do on the cluster itself, in the words of ACLs; None where it may not even ask."""
+    allowed = kafka.operations
+    return None if allowed is None else frozenset(_word(operation) for operation in allowed)
+
+
+def _word(operation: AclOperation) -> str:
+    return operation.name.title().replace("_", "")
+
+
+def same(kafka: Kafka, _target: Target) -> object:
+    """Kafka's own protocol serves this wire."""
+    return kafka
+
+
+def registry_of(_kafka: Kafka, target: Target) -> object:
+    """The schema registry that the Cluster document names."""
+    return http.registry(target)
+
+
+def connect_of(_kafka: Kafka, target: Target) -> object:
+    """The Connect clusters that the Cluster document names."""
+    return http.workers(target)
+
+
+def needs_bootstrap(document: Document) -> Iterator[tuple[Path, str]]:
+    """A platform without an API that tells where its brokers are has to be told."""
+    if "bootstrap" not in document.spec:
+        yield ("spec",), "the key `bootstrap` is missing"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 
 from reconciler.errors import BadUsage
 
 SCHEME = "env"
+FORM = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def resolve(reference: str, _root: str) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from reconciler.core.model import Document, Json, Path
+from reconciler.secrets.references import well_formed
 from reconciler.spec.words import SECRET, Finding
 
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
 _USERINFO = re.compile(r"[a-z]+://[^/\s]*@", re.IGNORECASE)
 _PORT = re.compile(r":[0-9]+$")
 
@@ -39,7 +39,7 @@ def _literals(spec: Mapping[str, Json]) -> list[Path]:
     return [
         path
         for path, value in _leaves(spec, ("spec",))
-        if (_secret(path) or _with_password(value)) and not _reference(value)
+        if (_secret(path) or _with_password(value)) and not well_formed(value)
     ]
 
 
@@ -52,10 +52,6 @@ def _secret(path: Path) -> bool:
 
 def _with_password(value: Json) -> bool:
     return isinstance(value, str) and _USERINFO.match(value) is not None
-
-
-def _reference(value: Json) -> bool:
-    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
 def _on_this_machine(spec: Mapping[str, Json]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from reconciler.core.model import Path
-from reconciler.spec.yaml import DEEPEST
+from reconciler.spec.syntax import DEEPEST
 
 
 class Place(NamedTuple):

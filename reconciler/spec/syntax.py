@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import yaml
 
-# libyaml's own words (0.2.5, and the PyYAML 6.0.4 wheel's) -> ours. What is not here is passed on as it is.
+DEEPEST = 50
+# libyaml's own words (0.2.6) -> ours. What is not here is passed on as it is.
 _WORDS = {
     "mapping values are not allowed in this context": "a `:` stands where no key can be;"
     " put the value in quotes, or look at the indentation",
@@ -27,8 +28,8 @@ _WORDS = {
     "found a tab character that violates indentation": "a tab indents this line; use blanks",
     "found a tab character where an indentation space is expected": "a tab indents this line; use blanks",
     "found unknown escape character": "this `\\` escape does not exist; use single quotes, or `\\\\`",
-    "exceeded maximum nesting depth": "nested more than 50 deep",
     "found undefined tag handle": "a tag is not allowed: a spec is plain data",
+    "exceeded maximum nesting depth": f"nested more than {DEEPEST} deep",
     "found incompatible YAML document": "the `%YAML` directive names a version that nothing here reads",
 }
 

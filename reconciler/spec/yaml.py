@@ -16,10 +16,9 @@ import yaml
 
 from reconciler.core.model import Json
 from reconciler.spec.scalars import STARTS, resolve
-from reconciler.spec.syntax import in_our_words
+from reconciler.spec.syntax import DEEPEST, in_our_words
 
 LARGEST_FILE = 10 * 1024 * 1024
-DEEPEST = 50
 MOST_NODES = 1_000_000
 MOST_FAULTS = 100
 

@@ -180,5 +180,25 @@ def test_what_the_toy_platform_lacks_is_refused_while_planning(
         "apiVersion: kstate/v1\nkind: Topic\nmetadata: {name: t, clusters: [town]}\n"
         "spec: {partitions: 1}\n"
     )
-    assert run(["plan", write(tmp_path / "spec", library, topic)]) == 3
-    assert "Library does not offer topic" in capsys.readouterr().out
+    assert run(["plan", write(tmp_path / "spec", library, topic)]) == 64
+    told = capsys.readouterr().err
+    assert (
+        "spec.yaml:7:7: no cluster can hold this Topic: town: Library does not offer topic" in told
+    )
+
+
+def test_where_another_cluster_can_hold_it_the_one_that_cannot_is_told_in_the_plan(
+    library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = (
+        "apiVersion: kstate/v1\nkind: Cluster\nmetadata: {name: other}\n"
+        "spec: {platform: apache, bootstrap: ['127.0.0.1:1']}\n"
+    )
+    topic = (
+        "apiVersion: kstate/v1\nkind: Topic\nmetadata: {name: t, clusters: [town, other]}\n"
+        "spec: {partitions: 1}\n"
+    )
+    assert run(["plan", write(tmp_path / "spec", library, other, topic), "-c", "town"]) == 3
+    told = capsys.readouterr().out
+    assert "KS901" in told
+    assert "Library does not offer topic" in told

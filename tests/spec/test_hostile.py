@@ -31,7 +31,8 @@ ANSWERS: dict[str, tuple[str | bytes, str]] = {
     "alias chain": (CHAIN, "50:12: nested more than 50 deep"),
     "alias of itself": ("a: &a [*a]", "1:8: `*a` names no anchor that is complete before it"),
     "brackets": ("[" * 900, "1:51: nested more than 50 deep"),
-    "brackets without end": ("[" * 100_000, "nested more than 50 deep"),
+    # libyaml reads ahead, and from 0.2.6 on stops by itself before anything can be said of the fifty-first.
+    "brackets beyond libyaml": ("[" * 100_000, "nested more than 50 deep"),
     "braces": ("{a: " * 100_000, "1:201: nested more than 50 deep"),
     "dashes": ("- " * 100_000, "1:101: nested more than 50 deep"),
     "nothing but values": (

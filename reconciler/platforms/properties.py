@@ -1,0 +1,46 @@
+"""The `bootstrap` and `kafka` of a Cluster document in; what librdkafka is given, references resolved, out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from reconciler.core.model import Target
+from reconciler.errors import BadUsage
+from reconciler.secrets.references import resolve
+
+OPEN = re.compile(r"\.(location|protocol|mechanisms?|username)$")
+
+
+def bootstrap(target: Target) -> str:
+    """The brokers to ask first, `host:port` separated by commas."""
+    entries = cast("Sequence[object]", target.spec["bootstrap"])
+    return ",".join(resolve(str(entry), target.root, secret=False) for entry in entries)
+
+
+def properties(target: Target) -> dict[str, str]:
+    """librdkafka properties with their references resolved.
+
+    A `file:` reference under a name that ends in `.location` stays a path: librdkafka opens that file itself.
+    """
+    given = cast("Mapping[str, object]", target.spec.get("kafka") or {})
+    return {name: _named(name, value, target.root) for name, value in given.items()}
+
+
+def _named(name: str, value: object, root: str) -> str:
+    try:
+        return _property(name, value, root)
+    except BadUsage as error:
+        raise BadUsage(f"spec.kafka.{name}: {error.message}", hint=error.hint) from error
+
+
+def _property(name: str, value: object, root: str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    if name.endswith(".location") and text.startswith("file:"):
+        return str(Path(root, text.removeprefix("file:")))
+    # What is masked disappears from every plan and error, so no user's name and no file's may be.
+    return resolve(text, root, secret=not OPEN.search(name))
