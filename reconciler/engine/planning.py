@@ -175,7 +175,7 @@ def _records(
 
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:
-    """The differences, with what preconditions need read for just those that differ."""
+    """The differences. What preconditions need is read for just those that differ, where the first look lacks it."""
     kinds = found.kinds
 
     def differences(there: State) -> list[Change]:
@@ -185,7 +185,11 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
     first = differences(found.live)
     closer: dict[Key, Resource] = {}
     for name, driver in found.drivers.items():
-        moved = frozenset(c.key.name for c in first if c.key.kind == name and c.before is not None)
+        moved = frozenset(
+            c.key.name
+            for c in first
+            if c.key.kind == name and c.before is not None and not found.live[c.key].facts
+        )
         if moved and kinds[name].facts:
             scope = replace(found.looks[name], names=moved, others=False, facts=True)
             closer.update(state_of(found.session, name, driver, scope))
