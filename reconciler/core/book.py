@@ -104,32 +104,47 @@ class Book:
 def fold(records: Iterable[Record], cluster_id: str) -> Book:
     """Every record about this cluster, the last one of a key wins. What cannot be read is damage, never a guess."""
     latest: dict[str, bytes | None] = {}
+    alike: dict[bytes, bytes] = {}  # thousands of records say the same of different names: kept, and read, once
     for key, value in records:
         latest.pop(key, None)
-        latest[key] = value
+        latest[key] = value if value is None else alike.setdefault(value, value)
     book = Book()
+    read: dict[bytes, Any] = {}
     for key, value in latest.items():
         kind, _, rest = key.partition("|")
         about, _, name = rest.partition("|")
         if value is not None and about == cluster_id and kind != "lock":
-            _take(book, kind, name, key, value)
+            _take(book, (kind, name, key), value, read)
     return book
 
 
-def _take(book: Book, kind: str, name: str, key: str, value: bytes) -> None:
+def _take(book: Book, at: tuple[str, str, str], value: bytes, read: dict[bytes, Any]) -> None:
+    kind, name, key = at
     try:
-        body = json.loads(value)
-        if body["v"] != VERSION:
-            book.damage[key] = f"written by another version of kstate ({body['v']})"
-            return
-        _READERS[kind](book, name, body)
+        if kind == "own":
+            owner, _, own = name.partition("|")
+            book.own[owner, own] = read.get(value) or read.setdefault(value, _owned(_body(value)))
+        else:
+            _READERS[kind](book, name, _body(value))
+    except _Foreign as version:
+        book.damage[key] = f"written by another version of kstate ({version})"
     except (KeyError, TypeError, ValueError, AttributeError):
         book.damage[key] = "not readable"
 
 
-def _read_own(book: Book, name: str, body: Any) -> None:
-    kind, _, rest = name.partition("|")
-    book.own[kind, rest] = Owned(
+class _Foreign(Exception):
+    """A record of another version."""
+
+
+def _body(value: bytes) -> Any:
+    body = json.loads(value)
+    if body["v"] != VERSION:
+        raise _Foreign(body["v"])
+    return body
+
+
+def _owned(body: Any) -> Owned:
+    return Owned(
         str(body["estate"]),
         dict(body["settings"]),
         str(body["origin"]),
@@ -164,7 +179,6 @@ def _read_used(book: Book, name: str, body: Any) -> None:
 
 
 _READERS = {
-    "own": _read_own,
     "head": _read_head,
     "intent": _read_intent,
     "tip": _read_tip,

@@ -121,7 +121,7 @@ def side_by_side(
 
 def asked(before: Body, after: Body) -> Body:
     """What a read has to look at: what is to be, and as None what was there and is to be no more."""
-    return {**dict.fromkeys(before), **after}
+    return after if before.keys() <= after.keys() else {**dict.fromkeys(before), **after}
 
 
 def fields_of(bodies: Iterable[Body]) -> frozenset[str]:

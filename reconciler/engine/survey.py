@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from reconciler.core.book import claimed
-from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.desired import Desired, by_kind, with_unseen
 from reconciler.core.model import (
     Body,
     Condition,
@@ -102,21 +102,21 @@ def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, l
 
 def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
     """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
-    last = keeping.last(cluster)
+    last, wanted = by_kind(keeping.last(cluster)), by_kind(want.state)
     intent = keeping.book.intents.get(keeping.estate)
     intended = intent.wanted if intent else {}
     looks = {}
     for kind in sorted(kinds_registry.load()):
-        owned = {key.name: resource for key, resource in last.items() if key.kind == kind}
-        found = want.names(kind) | owned.keys() | names(intended, kind)
+        known, bodies = last.get(kind, {}), wanted.get(kind, {})
+        absent = (key.name for key in want.absent if key.kind == kind)
+        found = frozenset((*bodies, *known, *absent, *names(intended, kind)))
         if found:
-            fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
-            known = {name: resource.settings for name, resource in owned.items()}
+            fields = fields_of(bodies.values()) | fields_of(known.values())
             looks[kind] = Scope(
-                frozenset(found),
+                found,
                 None if every_field else fields,
                 others=True,
-                wanted=_over(known, want.bodies(kind)),
+                wanted=_over(known, bodies),
             )
     return looks
 
@@ -137,13 +137,14 @@ def _read(
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
     """What stands for settings that no server tells: the record, or the wish itself where nobody recorded anything."""
+    hidden = {name: kind.unseen for name, kind in kinds.items() if kind.unseen}
     return {
         key: {
             name: (last[key].settings.get(name) if key in last else resource.settings[name])
-            for name in kinds[key.kind].unseen & resource.settings.keys()
+            for name in hidden[key.kind] & resource.settings.keys()
         }
         for key, resource in wanted.items()
-        if key.kind in kinds and kinds[key.kind].unseen
+        if key.kind in hidden
     }
 
 

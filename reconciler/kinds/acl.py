@@ -75,18 +75,28 @@ RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transacti
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     """Every binding once; its name is the binding itself, so it has no further settings."""
-    for name in sorted({encode(binding) for binding in bindings(document.spec)}):
+    for name in sorted(set(_wanted(document.spec))):
         yield Resource(name, NOTHING)
+
+
+def _wanted(spec: Body) -> Iterator[str]:
+    """The names of the bindings an Acl asks for; those of its grants share all but the middle."""
+    principal = _part(str(spec["principal"]))
+    hosts = [str(host) for host in cast("Sequence[object]", spec.get("hosts") or ["*"])]
+    for host in map(_part, hosts):
+        for grant in cast("Sequence[Grant]", spec.get("grants") or ()):
+            for resource, name, pattern, operation in expand(grant):
+                yield f"{principal}|{resource}|{_part(name)}|{pattern}|{operation}|allow|{host}"
+    yield from map(encode, _by_hand(spec, hosts))
 
 
 def bindings(spec: Body) -> Iterator[Binding]:
     """The bindings an Acl asks for, roles expanded. The same one may come twice."""
+    return map(decode, _wanted(spec))
+
+
+def _by_hand(spec: Body, hosts: Sequence[str]) -> Iterator[Binding]:
     principal = str(spec["principal"])
-    hosts = [str(host) for host in cast("Sequence[object]", spec.get("hosts") or ["*"])]
-    for host in hosts:
-        for grant in cast("Sequence[Grant]", spec.get("grants") or ()):
-            for resource, name, pattern, operation in expand(grant):
-                yield Binding(principal, resource, name, pattern, operation, "allow", host)
     for raw in cast("Sequence[Grant]", spec.get("bindings") or ()):
         for host in [str(raw["host"])] if "host" in raw else hosts:
             yield _raw(principal, raw, host)
