@@ -73,7 +73,7 @@ def main() -> None:
     _have_streams()
     # A run is short and makes next to no garbage that counting references does not free; looking for it again and again
     # among the millions of objects of a large estate costs a third of the time (measured at 93,000 resources).
-    gc.set_threshold(1_000_000, 50, 100)
+    gc.set_threshold(200_000, 50, 100)
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -74,6 +74,7 @@ def read(kafka: Kafka, topic: str, *, start: int | None = None) -> Iterator[Entr
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 5,
+                "queued.max.messages.kbytes": 8192,  # read ahead, not all of it at once
             },
         )
     )

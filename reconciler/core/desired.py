@@ -43,8 +43,8 @@ def _inner(body: Body) -> Iterator[str]:
 def by_kind(state: State) -> dict[str, dict[str, Body]]:
     """The settings of everything in a state, by kind and name."""
     found: dict[str, dict[str, Body]] = {}
-    for key, resource in state.items():
-        found.setdefault(key.kind, {})[key.name] = resource.settings
+    for (_, kind, name), resource in state.items():
+        found.setdefault(kind, {})[name] = resource.settings
     return found
 
 

@@ -121,8 +121,10 @@ def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) 
     return looks
 
 
-def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Body]:
+def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> Mapping[str, Body]:
     """What is wanted; None for what was applied before and is wanted no more: to be taken back it has to be read."""
+    if not (any(known.values()) or any(wanted.values())):
+        return {}  # their names say it all
     return {**known, **{name: asked(known.get(name, {}), body) for name, body in wanted.items()}}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import intern
 from typing import cast
 from urllib.parse import unquote
 
@@ -86,7 +87,8 @@ def _wanted(spec: Body) -> Iterator[str]:
     for host in map(_part, hosts):
         for grant in cast("Sequence[Grant]", spec.get("grants") or ()):
             for resource, name, pattern, operation in expand(grant):
-                yield f"{principal}|{resource}|{_part(name)}|{pattern}|{operation}|allow|{host}"
+                binding = f"{resource}|{_part(name)}|{pattern}|{operation}|allow"
+                yield intern(f"{principal}|{binding}|{host}")
     yield from map(encode, _by_hand(spec, hosts))
 
 
@@ -174,10 +176,10 @@ def encode(binding: Binding) -> str:
 
 
 def _names(group: acls.Group) -> Iterator[str]:
-    """The names of many bindings: what they share is encoded once."""
-    about = f"{_part(group.resource)}|{_part(group.name)}|{group.pattern}"
+    """The names of many bindings: what they share is encoded once, and each is kept once however often it is read."""
+    about = f"{group.resource}|{_part(group.name)}|{group.pattern}"
     for principal, operation, permission, host in group.entries:
-        yield f"{_part(principal)}|{about}|{operation}|{permission}|{_part(host)}"
+        yield intern(f"{_part(principal)}|{about}|{operation}|{permission}|{_part(host)}")
 
 
 def _part(text: str) -> str:

@@ -79,9 +79,7 @@ def _mapping(schema: Mapping[str, Json], space: str) -> Json:
     kind = schema.get("type")
     if not isinstance(kind, str) or (set(schema) == {"type"} and kind not in NAMED):
         return shape(kind, space)
-    made: dict[str, Json] = {
-        "type": kind if kind in BUILT_IN else _full(kind, space)
-    }
+    made: dict[str, Json] = {"type": kind if kind in BUILT_IN else _full(kind, space)}
     if kind in NAMED:
         own = _full(str(schema["name"]), str(schema.get("namespace") or space))
         made["name"], space = own, own.rpartition(".")[0]

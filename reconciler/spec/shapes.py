@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 import yaml as libyaml
@@ -94,7 +95,7 @@ def _document(chunk: str, line: int) -> tuple[Tree, int]:
     if chunk.startswith("---") or "\n---" in chunk:  # a line that begins a document and goes on
         raise _Odd
     parts = _WORD.split(chunk)
-    words = parts[1::2]
+    words = list(map(intern, parts[1::2]))  # the same few words, ten thousand times over
     outline = "\0".join(parts[::2])
     shape = _shapes.get(outline) or _known(outline, words)
     if shape is None or any(len(word) > LONGEST_WORD for word in words):
