@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -99,25 +99,7 @@ class Binding(NamedTuple):
 Answers = dict[Binding, str | LostAnswer | None]
 
 
-class Group(NamedTuple):
-    """Bindings on one resource pattern, as a cluster tells them: (principal, operation, permission, host) each."""
-
-    resource: str
-    name: str
-    pattern: str
-    entries: list[tuple[str, str, str, str]]
-
-
 def read(kafka: Kafka, *, rare: bool = False, many: bool = False) -> Iterator[Binding]:
-    """Every binding of the cluster, one by one: see `groups`."""
-    for group in groups(kafka, rare=rare, many=many):
-        for principal, operation, permission, host in group.entries:
-            yield Binding(
-                principal, group.resource, group.name, group.pattern, operation, permission, host
-            )
-
-
-def groups(kafka: Kafka, *, rare: bool = False, many: bool = False) -> Iterator[Group]:
     """Every binding of the cluster, in one request.
 
     Those on `RARE` resources by name only when asked for, or when `many` are expected: then our own decoder reads them.
@@ -130,11 +112,11 @@ def groups(kafka: Kafka, *, rare: bool = False, many: bool = False) -> Iterator[
             hint="`kstate doctor` prints the rights this login needs.",
         )
     if rare or (kafka.has_lean and (many or kafka.lean_is_open)):
-        return _lean_groups(kafka, rare=rare)
-    return _full_groups(kafka)
+        return _lean_read(kafka, rare=rare)
+    return _full_read(kafka)
 
 
-def _lean_groups(kafka: Kafka, *, rare: bool) -> Iterator[Group]:
+def _lean_read(kafka: Kafka, *, rare: bool) -> Iterator[Binding]:
     low, high = replies.DESCRIBE_ACLS
     request = module(PROTOCOL).DescribeAclsRequest(
         resource_type_filter=_ANY,
@@ -149,28 +131,27 @@ def _lean_groups(kafka: Kafka, *, rare: bool) -> Iterator[Group]:
     )
     found = replies.acls(kafka.lean.raw(request, kafka.timeout + PATIENCE))
     if not isinstance(found, replies.Refusal):
-        return (_words_of(pattern, entries) for pattern, entries in found)
+        return map(_in_words, found)
     if found.code == KafkaError.SECURITY_DISABLED:
         return iter(())
     error = KafkaException(KafkaError(found.code, found.words))
     raise refused("DescribeAcls on the cluster", error)
 
 
-def _words_of(pattern: replies.Pattern, entries: Iterable[replies.Entry]) -> Group:
-    told = [
-        (
-            principal,
-            _OPERATIONS.get(operation, UNKNOWN),
-            _PERMISSIONS.get(permission, UNKNOWN),
-            host,
-        )
-        for principal, host, operation, permission in entries
-    ]
-    resource = _RESOURCES.get(pattern.resource, UNKNOWN)
-    return Group(resource, pattern.name, _PATTERNS.get(pattern.pattern, UNKNOWN), told)
+def _in_words(acl: replies.Acl) -> Binding:
+    resource, name, pattern, principal, host, operation, permission = acl
+    return Binding(
+        principal,
+        _RESOURCES.get(resource, UNKNOWN),
+        name,
+        _PATTERNS.get(pattern, UNKNOWN),
+        _OPERATIONS.get(operation, UNKNOWN),
+        _PERMISSIONS.get(permission, UNKNOWN),
+        host,
+    )
 
 
-def _full_groups(kafka: Kafka) -> Iterator[Group]:
+def _full_read(kafka: Kafka) -> Iterator[Binding]:
     anyone: Any = None  # annotated as str, but None is what means "any"
     anything = AclBindingFilter(
         ResourceType.ANY,
@@ -185,17 +166,18 @@ def _full_groups(kafka: Kafka) -> Iterator[Group]:
     found = answer(asked, kafka.timeout + PATIENCE)
     if isinstance(found, BaseException):
         raise refused("DescribeAcls on the cluster", found) from found
-    return map(_group, found)
+    return map(_binding, found)
 
 
-def _group(acl: AclBinding) -> Group:
-    operation = _OPERATION_WORDS.get(acl.operation, UNKNOWN)
-    permission = _PERMISSION_WORDS.get(acl.permission_type, UNKNOWN)
-    return Group(
+def _binding(acl: AclBinding) -> Binding:
+    return Binding(
+        acl.principal,
         _RESOURCE_WORDS.get(acl.restype, UNKNOWN),
         acl.name,
         _PATTERN_WORDS.get(acl.resource_pattern_type, UNKNOWN),
-        [(acl.principal, operation, permission, acl.host)],
+        _OPERATION_WORDS.get(acl.operation, UNKNOWN),
+        _PERMISSION_WORDS.get(acl.permission_type, UNKNOWN),
+        acl.host,
     )
 
 

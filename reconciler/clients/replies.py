@@ -88,20 +88,20 @@ def _past_synonym(data: bytes, at: int) -> int:
 # --- DescribeAcls, versions 1 to 3
 
 
-class Pattern(NamedTuple):
-    """What bindings are about: Kafka's number of the resource type, a name, Kafka's number of the pattern type."""
+class Acl(NamedTuple):
+    """A binding, with Kafka's numbers of the resource type, the pattern type, the operation and the permission."""
 
     resource: int
     name: str
     pattern: int
+    principal: str
+    host: str
+    operation: int
+    permission: int
 
 
-# (principal, host, Kafka's number of the operation, and of the permission)
-Entry = tuple[str, str, int, int]
-
-
-def acls(reply: Reply) -> Refusal | Iterator[tuple[Pattern, Iterator[Entry]]]:
-    """Bindings by what they are about; the inner iterator is to be read to its end before the next one."""
+def acls(reply: Reply) -> Refusal | Iterator[Acl]:
+    """Every binding of the reply, as plain tuples in the order of `Acl`: there may be a hundred thousand."""
     flexible = reply.version >= _FLEXIBLE_ACLS
     code = _SHORT(reply.data, 4)[0]
     words, at = (_compact if flexible else _nullable)(reply.data, 6)
@@ -110,46 +110,32 @@ def acls(reply: Reply) -> Refusal | Iterator[tuple[Pattern, Iterator[Entry]]]:
     return _flexible_acls(reply.data, at) if flexible else _classic_acls(reply.data, at)
 
 
-def _classic_acls(data: bytes, at: int) -> Iterator[tuple[Pattern, Iterator[Entry]]]:
-    count, at = _INT(data, at)[0], at + 4
-    for _ in range(count):
+def _classic_acls(data: bytes, at: int) -> Iterator[Acl]:
+    patterns, at = _INT(data, at)[0], at + 4
+    for _ in range(patterns):
         resource = data[at]
         name, at = _classic(data, at + 1)
-        entries, after = _classic_entries(data, at + 1)
-        yield Pattern(resource, name, data[at]), iter(entries)
-        at = after
+        pattern, count, at = data[at], _INT(data, at + 1)[0], at + 5
+        for _entry in range(count):
+            principal, at = _classic(data, at)
+            host, at = _classic(data, at)
+            yield Acl(resource, name, pattern, principal, host, data[at], data[at + 1])
+            at += 2
 
 
-def _classic_entries(data: bytes, at: int) -> tuple[list[Entry], int]:
-    entries: list[Entry] = []
-    count, at = _INT(data, at)[0], at + 4
-    for _ in range(count):
-        principal, at = _classic(data, at)
-        host, at = _classic(data, at)
-        entries.append((principal, host, data[at], data[at + 1]))
-        at += 2
-    return entries, at
-
-
-def _flexible_acls(data: bytes, at: int) -> Iterator[tuple[Pattern, Iterator[Entry]]]:
-    count, at = _varint(data, at)
-    for _ in range(count - 1):
+def _flexible_acls(data: bytes, at: int) -> Iterator[Acl]:
+    patterns, at = _varint(data, at)
+    for _ in range(patterns - 1):
         resource = data[at]
         name, at = _compact(data, at + 1)
-        entries, after = _flexible_entries(data, at + 1)
-        yield Pattern(resource, name, data[at]), iter(entries)
-        at = _past_tags(data, after)
-
-
-def _flexible_entries(data: bytes, at: int) -> tuple[list[Entry], int]:
-    entries: list[Entry] = []
-    count, at = _varint(data, at)
-    for _ in range(count - 1):
-        principal, at = _compact(data, at)
-        host, at = _compact(data, at)
-        entries.append((principal, host, data[at], data[at + 1]))
-        at = _past_tags(data, at + 2)
-    return entries, at
+        pattern = data[at]
+        count, at = _varint(data, at + 1)
+        for _entry in range(count - 1):
+            principal, at = _compact(data, at)
+            host, at = _compact(data, at)
+            yield Acl(resource, name, pattern, principal, host, data[at], data[at + 1])
+            at = _past_tags(data, at + 2)
+        at = _past_tags(data, at)
 
 
 # --- Metadata, versions 10 to 12
@@ -227,9 +213,10 @@ def _nullable(data: bytes, at: int) -> tuple[str, int]:
 def _compact(data: bytes, at: int) -> tuple[str, int]:
     """A text of the flexible form; one that is not there is empty."""
     length = data[at]
-    at += 1
-    if length > 127:
-        length, at = _varint(data, at - 1)
+    if 0 < length < 128:
+        end = at + length
+        return data[at + 1 : end].decode(), end
+    length, at = _varint(data, at)
     end = at + max(length - 1, 0)
     return data[at:end].decode(), end
 
@@ -247,7 +234,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _past_tags(data: bytes, at: int) -> int:
     """Behind the tagged fields of a structure, of which there are hardly ever any."""
-    count, at = _varint(data, at) if data[at] else (0, at + 1)
+    if not data[at]:
+        return at + 1
+    count, at = _varint(data, at)
     for _ in range(count):
         _tag, at = _varint(data, at)
         size, at = _varint(data, at)

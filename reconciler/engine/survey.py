@@ -72,7 +72,7 @@ def survey(
     options.say(f"{document.name}: connecting")
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
-        looks = _looks(document.name, want, keeping, every_field=every_field)
+        looks = _looks(want, keeping, every_field=every_field)
         kinds = {name: kinds_registry.on(platform)[name] for name in looks}
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
@@ -100,9 +100,9 @@ def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, l
     return keeping, [Risk("KS131", words)]
 
 
-def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
+def _looks(want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
     """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
-    last, wanted = by_kind(keeping.last(cluster)), by_kind(want.state)
+    last, wanted = keeping.applied(), by_kind(want.state)
     intent = keeping.book.intents.get(keeping.estate)
     intended = intent.wanted if intent else {}
     looks = {}

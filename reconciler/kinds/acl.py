@@ -36,6 +36,7 @@ from reconciler.kinds import acl_costs, acl_folding
 CLUSTER = "kafka-cluster"
 # From so many bindings on our own decoder is worth what it costs to open.
 MANY = 5_000
+BARS = len(Binding._fields) - 1
 Grant = Mapping[str, object]
 Rights = Mapping[str, tuple[str, ...]]
 
@@ -76,29 +77,18 @@ RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transacti
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     """Every binding once; its name is the binding itself, so it has no further settings."""
-    for name in sorted(set(_wanted(document.spec))):
-        yield Resource(name, NOTHING)
-
-
-def _wanted(spec: Body) -> Iterator[str]:
-    """The names of the bindings an Acl asks for; those of its grants share all but the middle."""
-    principal = _part(str(spec["principal"]))
-    hosts = [str(host) for host in cast("Sequence[object]", spec.get("hosts") or ["*"])]
-    for host in map(_part, hosts):
-        for grant in cast("Sequence[Grant]", spec.get("grants") or ()):
-            for resource, name, pattern, operation in expand(grant):
-                binding = f"{resource}|{_part(name)}|{pattern}|{operation}|allow"
-                yield intern(f"{principal}|{binding}|{host}")
-    yield from map(encode, _by_hand(spec, hosts))
+    for name in sorted(set(map(encode, bindings(document.spec)))):
+        yield Resource(name, NOTHING, NOTHING)
 
 
 def bindings(spec: Body) -> Iterator[Binding]:
     """The bindings an Acl asks for, roles expanded. The same one may come twice."""
-    return map(decode, _wanted(spec))
-
-
-def _by_hand(spec: Body, hosts: Sequence[str]) -> Iterator[Binding]:
     principal = str(spec["principal"])
+    hosts = [str(host) for host in cast("Sequence[object]", spec.get("hosts") or ["*"])]
+    for host in hosts:
+        for grant in cast("Sequence[Grant]", spec.get("grants") or ()):
+            for resource, name, pattern, operation in expand(grant):
+                yield Binding(principal, resource, name, pattern, operation, "allow", host)
     for raw in cast("Sequence[Grant]", spec.get("bindings") or ()):
         for host in [str(raw["host"])] if "host" in raw else hosts:
             yield _raw(principal, raw, host)
@@ -171,19 +161,18 @@ def _list(words: Iterable[str]) -> str:
 
 
 def encode(binding: Binding) -> str:
-    """`User:app|topic|orders.|prefixed|Read|allow|*`, with % and | inside the parts percent-encoded."""
-    return "|".join(map(_part, binding))
+    """`User:app|topic|orders.|prefixed|Read|allow|*`, with % and | inside the parts percent-encoded.
 
-
-def _names(group: acls.Group) -> Iterator[str]:
-    """The names of many bindings: what they share is encoded once, and each is kept once however often it is read."""
-    about = f"{group.resource}|{_part(group.name)}|{group.pattern}"
-    for principal, operation, permission, host in group.entries:
-        yield intern(f"{_part(principal)}|{about}|{operation}|{permission}|{_part(host)}")
+    Each name is kept once, however often it is asked for and read.
+    """
+    name = "|".join(binding)
+    if "%" in name or name.count("|") > BARS:
+        name = "|".join(map(_part, binding))
+    return intern(name)
 
 
 def _part(text: str) -> str:
-    return text.replace("%", "%25").replace("|", "%7C") if "%" in text or "|" in text else text
+    return text.replace("%", "%25").replace("|", "%7C")
 
 
 def decode(name: str) -> Binding:
@@ -217,10 +206,10 @@ class AclDriver:
         kafka = cast("Kafka", session.client(self.wire))
         wanted = scope.names
         rare = any(name.split("|", 2)[1] in acls.RARE for name in wanted or ())
-        for group in acls.groups(kafka, rare=rare, many=wanted is None or len(wanted) > MANY):
-            for name in _names(group):
-                if wanted is None or scope.others or name in wanted:
-                    yield Resource(name, NOTHING)
+        found = acls.read(kafka, rare=rare, many=wanted is None or len(wanted) > MANY)
+        for name in map(encode, found):
+            if wanted is None or scope.others or name in wanted:
+                yield Resource(name, NOTHING, NOTHING)
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """Kafka has no dry run for ACLs; what can be known is whether anything enforces them, and who uses them."""

@@ -6,7 +6,8 @@ outside the spec folder; its text becomes that other property.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from reconciler.core.model import Json
@@ -41,9 +42,10 @@ def fill(
     return made, findings
 
 
-def _members(form: Schema) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=64)
+def _members(form: Schema) -> tuple[tuple[str, str], ...]:
     members = form.body.get("properties", {}).get("spec", {}).get("properties", {})
-    yield from (
+    return tuple(
         (name, about[INTO])
         for name, about in members.items()
         if isinstance(about, Mapping) and INTO in about

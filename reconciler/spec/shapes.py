@@ -98,7 +98,7 @@ def _document(chunk: str, line: int) -> tuple[Tree, int]:
     words = list(map(intern, parts[1::2]))  # the same few words, ten thousand times over
     outline = "\0".join(parts[::2])
     shape = _shapes.get(outline) or _known(outline, words)
-    if shape is None or any(len(word) > LONGEST_WORD for word in words):
+    if shape is None or max(map(len, words), default=0) > LONGEST_WORD:
         return _by_itself(chunk, line)
     try:
         return Tree(shape.fill(words), 0, line + shape.line, pointed=False), shape.nodes
