@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -91,10 +91,15 @@ def driver_of(kind: Kind, platform: Platform) -> Driver:
 
 
 def state_of(session: Session, kind: str, driver: Driver, scope: Scope) -> dict[Key, Resource]:
-    return {
-        Key(session.cluster, kind, resource.name): resource
-        for resource in driver.read(session, scope)
-    }
+    """What a driver reads, by key. What is as it is wanted is kept once, and let go as it was read."""
+    cluster, wanted = session.cluster, scope.wanted
+    state: dict[Key, Resource] = {}
+    for resource in driver.read(session, scope):
+        body = wanted.get(resource.name)
+        if body is not None and body == resource.settings:
+            resource = replace(resource, settings=body)  # noqa: PLW2901
+        state[Key(cluster, kind, resource.name)] = resource
+    return state
 
 
 def vetted(
@@ -131,7 +136,7 @@ def side_by_side(
 
 def asked(before: Body, after: Body) -> Body:
     """What a read has to look at: what is to be, and as None what was there and is to be no more."""
-    return {**dict.fromkeys(before), **after}
+    return after if before.keys() <= after.keys() else {**dict.fromkeys(before), **after}
 
 
 def fields_of(bodies: Iterable[Body]) -> frozenset[str]:

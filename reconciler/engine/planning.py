@@ -212,19 +212,23 @@ class Aims:
 
 def _records(
     want: Desired, keeping: Keeping, live: State, only: Sequence[str], cluster: str
-) -> Iterator[Bookkeeping]:
+) -> list[Bookkeeping]:
     """Records that are no longer so: protection that was given or taken away, and what is gone for good."""
-    for key in sorted(() if keeping.trouble else keeping.last(cluster)):
-        if not matches(key, only):
-            continue
-        if key not in want.state and key not in live:
-            yield Bookkeeping(key, None)
-        elif key in want.state and keeping.protects(key) != (key in want.protected):
-            yield Bookkeeping(key, key in want.protected)
+    if keeping.trouble:
+        return []
+    last, wanted = keeping.last(cluster), want.state
+    gone = [Bookkeeping(key, None) for key in last if key not in wanted and key not in live]
+    turned = [
+        Bookkeeping(key, key in want.protected)
+        for key in keeping.protected(cluster) ^ want.protected
+        if key in last and key in wanted
+    ]
+    changed = [record for record in (*gone, *turned) if matches(record.key, only)]
+    return sorted(changed, key=lambda record: record.key)
 
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:
-    """The differences, with what preconditions need read for just those that differ."""
+    """The differences. What preconditions need is read for just those that differ, where the first look lacks it."""
     kinds = found.kinds
 
     def differences(there: State) -> list[Change]:
@@ -234,7 +238,11 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
     first = differences(found.live)
     closer: dict[Key, Resource] = {}
     for name, driver in found.drivers.items():
-        moved = frozenset(c.key.name for c in first if c.key.kind == name and c.before is not None)
+        moved = frozenset(
+            c.key.name
+            for c in first
+            if c.key.kind == name and c.before is not None and not found.live[c.key].facts
+        )
         if moved and kinds[name].facts:
             scope = replace(found.looks[name], names=moved, others=False, facts=True)
             closer.update(state_of(found.session, name, driver, scope))

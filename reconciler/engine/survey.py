@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.book import claimed
-from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.desired import Desired, by_kind, with_unseen
 from reconciler.core.estate import Live
 from reconciler.core.events import Event, Say, Step
 from reconciler.core.ignore import Hidden, hold, rules
@@ -80,7 +80,7 @@ def survey(
     options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
-        looks = _looks(document.name, want, keeping, every_field=every_field)
+        looks = _looks(want, keeping, every_field=every_field)
         kinds = {name: kinds_registry.on(platform)[name] for name in looks}
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
@@ -131,30 +131,33 @@ def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, l
     return keeping, [Risk("KS131", words)]
 
 
-def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
+def _looks(want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
     """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
-    last = keeping.last(cluster)
+    last, wanted = keeping.applied(), by_kind(want.state)
     intent = keeping.book.intents.get(keeping.estate)
     intended = intent.wanted if intent else {}
     looks = {}
     for kind in sorted(kinds_registry.load()):
-        owned = {key.name: resource for key, resource in last.items() if key.kind == kind}
-        found = want.names(kind) | owned.keys() | names(intended, kind)
+        known, bodies = last.get(kind, {}), wanted.get(kind, {})
+        absent = (key.name for key in want.absent if key.kind == kind)
+        found = frozenset((*bodies, *known, *absent, *names(intended, kind)))
         if found:
-            fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
-            going = {k.name: resource for k, resource in want.unwanted.items() if k.kind == kind}
-            known = {name: resource.settings for name, resource in (owned | going).items()}
+            fields = fields_of(bodies.values()) | fields_of(known.values())
+            going = {k.name: r.settings for k, r in want.unwanted.items() if k.kind == kind}
+            known = {**known, **going}
             looks[kind] = Scope(
-                frozenset(found),
+                found,
                 None if every_field else fields,
                 others=True,
-                wanted=_over(known, want.bodies(kind)),
+                wanted=_over(known, bodies),
             )
     return looks
 
 
-def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Body]:
+def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> Mapping[str, Body]:
     """What is wanted; None for what was applied before and is wanted no more: to be taken back it has to be read."""
+    if not (any(known.values()) or any(wanted.values())):
+        return {}  # their names say it all
     return {**known, **{name: asked(known.get(name, {}), body) for name, body in wanted.items()}}
 
 
@@ -175,13 +178,14 @@ def _read(
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
     """What stands for settings that no server tells: the record, or the wish itself where nobody recorded anything."""
+    hidden = {name: kind.unseen for name, kind in kinds.items() if kind.unseen}
     return {
         key: {
             name: (last[key].settings.get(name) if key in last else resource.settings[name])
-            for name in kinds[key.kind].unseen & resource.settings.keys()
+            for name in hidden[key.kind] & resource.settings.keys()
         }
         for key, resource in wanted.items()
-        if key.kind in kinds and kinds[key.kind].unseen
+        if key.kind in hidden
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import intern
 from typing import cast
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from reconciler.clients.kafka import Kafka
 from reconciler.clients.lean import LostAnswer
 from reconciler.clients.usage import Usage, active_groups
 from reconciler.core.model import (
+    NOTHING,
     NOWHERE,
     Action,
     Around,
@@ -36,6 +38,9 @@ from reconciler.core.snapshot import BLIND
 from reconciler.kinds import acl_costs, acl_folding
 
 CLUSTER = "kafka-cluster"
+# From so many bindings on our own decoder is worth what it costs to open.
+MANY = 5_000
+BARS = len(Binding._fields) - 1
 Grant = Mapping[str, object]
 Rights = Mapping[str, tuple[str, ...]]
 
@@ -88,8 +93,8 @@ RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transacti
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     """Every binding once; its name is the binding itself, so it has no further settings."""
-    for name in sorted({encode(binding) for binding in bindings(document.spec)}):
-        yield Resource(name, {})
+    for name in sorted(set(map(encode, bindings(document.spec)))):
+        yield Resource(name, NOTHING, NOTHING)
 
 
 def bindings(spec: Body) -> Iterator[Binding]:
@@ -180,13 +185,23 @@ def _list(words: Iterable[str]) -> str:
 
 
 def encode(binding: Binding) -> str:
-    """`User:app|topic|orders.|prefixed|Read|allow|*`, with % and | inside the parts percent-encoded."""
-    return "|".join([part.replace("%", "%25").replace("|", "%7C") for part in binding])
+    """`User:app|topic|orders.|prefixed|Read|allow|*`, with % and | inside the parts percent-encoded.
+
+    Each name is kept once, however often it is asked for and read.
+    """
+    name = "|".join(binding)
+    if "%" in name or name.count("|") > BARS:
+        name = "|".join(map(_part, binding))
+    return intern(name)
+
+
+def _part(text: str) -> str:
+    return text.replace("%", "%25").replace("|", "%7C")
 
 
 def decode(name: str) -> Binding:
     """The reverse of `encode`. Raises ValueError for anything that is not seven parts."""
-    parts = [unquote(part) for part in name.split("|")]
+    parts = [unquote(part) for part in name.split("|")] if "%" in name else name.split("|")
     if len(parts) != len(Binding._fields):
         raise ValueError(f"not a binding: {name}")
     return Binding(*parts)
@@ -209,7 +224,7 @@ _RARE = [[resource] for resource in acls.RARE]
 
 
 class AclDriver:
-    """Bindings by Kafka's protocol: read with librdkafka, written where every single answer can be seen."""
+    """Bindings by Kafka's protocol: read in bulk, written where every single answer can be seen."""
 
     wire = "acl"
     batch = acls.BATCH
@@ -218,11 +233,12 @@ class AclDriver:
         """One bulk read whatever the scope: Kafka has no cheaper question about many bindings."""
         kafka = cast("Kafka", session.client(self.wire))
         wanted = scope.names
-        rare = kafka.has_lean if wanted is None else any(_rare(name) for name in wanted)
-        for binding in acls.read(kafka, rare=rare):
-            name = encode(binding)
+        every = wanted is None
+        rare = kafka.has_lean if every else any(n.split("|")[1:2] in _RARE for n in wanted or ())
+        found = acls.read(kafka, rare=rare, many=every or len(wanted or ()) > MANY)
+        for name in map(encode, found):
             if wanted is None or scope.others or name in wanted:
-                yield Resource(name, {})
+                yield Resource(name, NOTHING, NOTHING)
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """Kafka has no dry run for ACLs; what can be known is whether anything enforces them, and who uses them."""

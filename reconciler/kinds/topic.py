@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewTopic
@@ -12,6 +12,7 @@ from confluent_kafka.admin import NewTopic
 from reconciler.clients import topics
 from reconciler.clients.evidence import gather
 from reconciler.clients.kafka import LOST, Kafka, code, opinion, reason
+from reconciler.clients.replies import Topic
 from reconciler.core.model import (
     NOWHERE,
     Action,
@@ -194,21 +195,24 @@ class TopicDriver:
         behind on a cluster of several brokers.
         """
         kafka = cast("Kafka", session.client(self.wire))
-        listed = topics.listing(kafka)
+        listed = self._listed(kafka, scope)
         names = listed.keys() - INTERNAL if scope.names is None else scope.names
-        described = topics.describe(kafka, names if scope.facts else names - listed.keys())
         there = {name: listed[name] for name in names if name in listed}
+        unknown = {name for name in names if scope.facts and name in there and not there[name].id}
+        described = topics.describe(kafka, unknown | (names - there.keys()))
         there.update({name: _shape(found) for name, found in described.items()})
         configs = topics.configs(kafka, there, scope.fields)
         for name in sorted(configs):
-            facts = (
-                {"topic_id": str(described[name].topic_id)}
-                if scope.facts and name in described
-                else {}
-            )
-            yield _resource(name, there[name], configs[name], facts)
+            yield _resource(name, there[name], configs[name])
         if scope.others:
             yield from (Resource(name, {}) for name in sorted(listed.keys() - names - INTERNAL))
+
+    def _listed(self, kafka: Kafka, scope: Scope) -> Mapping[str, Topic]:
+        """What is there by one listing; nothing where a few names are all that is asked for: describing tells more."""
+        few = scope.names is not None and len(scope.names) <= topics.FEW
+        if few and scope.facts and not scope.others:
+            return {}
+        return topics.listing(kafka, many=not few)
 
     def vet(self, session: Session, changes: Sequence[Change]) -> dict[Key, list[Risk]]:
         """The broker's own opinion on what would be written, and the evidence behind what would take data away."""
@@ -234,17 +238,20 @@ class TopicDriver:
             yield max(outcomes, key=lambda outcome: _WORST.index(outcome.status))
 
 
-def _shape(description: object) -> tuple[int, int]:
-    partitions = description.partitions  # type: ignore[attr-defined]  # TopicDescription is untyped
-    return len(partitions), min(len(partition.replicas) for partition in partitions)
+def _shape(description: Any) -> Topic:
+    partitions = description.partitions
+    fewest = min(len(partition.replicas) for partition in partitions)
+    return Topic(len(partitions), fewest, str(description.topic_id))
 
 
-def _resource(
-    name: str, shape: tuple[int, int], config: Mapping[str, str], facts: Body
-) -> Resource:
+def _resource(name: str, topic: Topic, config: Mapping[str, str]) -> Resource:
     values = {key: lenient(key, value) for key, value in sorted(config.items())}
-    settings: Body = {"partitions": shape[0], "replication": shape[1], "config": values}
-    return Resource(name, settings, facts)
+    settings: Body = {
+        "partitions": topic.partitions,
+        "replication": topic.replicas,
+        "config": values,
+    }
+    return Resource(name, settings, {"topic_id": topic.id} if topic.id else nothing())
 
 
 # --- writing

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reconciler.core.model import Document, Json
 from reconciler.core.near import did_you_mean
 from reconciler.errors import Problem, SpecInvalid
-from reconciler.spec import checks, inlined, literals, profiles, schema, values, walk, yaml
+from reconciler.spec import checks, inlined, literals, profiles, schema, shapes, values, walk, yaml
 from reconciler.spec.places import locate, place
 from reconciler.spec.words import Finding
 
@@ -119,7 +119,7 @@ def _file(reading: _Reading, relative: str) -> None:
     if data is None:
         reading.broken.append(relative)
         return
-    content = yaml.read(data)
+    content = shapes.read(data)
     reading.problems.extend(Problem(relative, *fault) for fault in content.faults)
     if not content.whole:
         reading.broken.append(relative)

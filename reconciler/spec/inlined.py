@@ -7,7 +7,8 @@ outside the spec folder; its text becomes that other property.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from reconciler.core.model import Json
@@ -42,10 +43,11 @@ def fill(
     return made, findings
 
 
-def members(form: Schema) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=64)
+def members(form: Schema) -> tuple[tuple[str, str], ...]:
     """Members that name a file, each with the member that its text becomes."""
     known = form.body.get("properties", {}).get("spec", {}).get("properties", {})
-    yield from (
+    return tuple(
         (name, about[INTO])
         for name, about in known.items()
         if isinstance(about, Mapping) and INTO in about
