@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from reconciler.platforms.msk import topic_api
@@ -176,6 +178,10 @@ def test_slow_answers_are_waited_for_and_what_came_of_them_is_read(api: Estate) 
     done = api.spec.apply("--timeout", "1s")
     assert done.code == 0, done.out + done.err
     api.settled()
+    while (
+        len(api.aws.doors["kafka"].asked("POST .*/topics")) < 2
+    ):  # the late one, so that it is not the next test's
+        time.sleep(0.05)
 
 
 def test_an_answer_that_was_lost_is_read_back(api: Estate) -> None:
