@@ -363,26 +363,23 @@ Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]
 class Kind:
     """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
 
-    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means on
-    a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all documents
-    of the kind and the Cluster documents. `after` names kinds whose creations come first and whose deletions come
-    last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names of the same kind
-    that have to be there before settings can be, and go after them. `steps` are the writes of a change in order, in
-    words, where it is not one. `whole`: a write replaces everything, so everything is compared. `complete`: an update
-    carries all that is wanted, because the server takes nothing less. `facts`: its resources carry facts that are
-    preconditions. `free_name`: what a document is called is for people only; its spec names what it means. `owns` is
-    the list of prefixes in a Cluster's `owns` that speaks of this kind, and `owned_as` the part of a name that they
-    are compared with. `rights` are what a login needs for all of this. `unseen` are settings that no server tells:
-    what was last applied stands for them. `secrets` are settings that hold references, resolved before anything is
-    written. `documents` is the reverse of `resources`, for an import; a body may have `texts` beside its `spec`: what
-    a member of the spec names as a file, with the suffix it is to have. `unsaid` is why there is no document for a
-    live resource. `recalled` is a resource of a snapshot, read there with facts, as a read of this scope would have
-    it; `foreseen` what can be said of changes from such resources alone, where `Driver.vet` would ask. `placed` fills
-    in what a document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource
-    have to look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to
-    manage. `watches` are rules over changes of other kinds, by their name, as they touch upon resources of this one.
-    `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
-    that no server tells are those in use. `elsewhere` is the reason of every platform that has no driver for it.
+    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources`: what a document means on a platform,
+    purely. `check` finds what is wrong with one document, `among` what is wrong between documents of the kind and
+    Cluster documents. `after` names kinds whose creations come first and whose deletions come last; `tier` orders
+    changes of one action, smallest first; `needs` are names of the same kind that settings stand upon. `steps` are
+    the writes of a change in words, where it is not one. `whole`: a write replaces everything, so everything is
+    compared. `complete`: an update carries all that is wanted. `facts`: its resources carry preconditions.
+    `free_name`: a document's name is for people only. `owns` is the list of prefixes in a Cluster's `owns` that
+    speaks of this kind, `owned_as` the part of a name that they are compared with. `rights` are what a login needs.
+    `unseen` are settings that no server tells: what was last applied stands for them. `secrets` are settings that
+    hold references, resolved before anything is written. `documents` is the reverse of `resources`, for an import; a
+    body may have `texts` beside its `spec`: what a member of it names as a file, with its suffix; `unsaid` is why
+    there is none for a live resource. `recalled` is a resource of a snapshot as a read of this scope would have it;
+    `foreseen` what can be said of changes from those alone. `placed` fills in what a document takes from Cluster
+    documents. `nearby` are the clusters and kinds that the rules of a resource look at. `covers`: live keys that a
+    resource keeps on its own. `watches` are rules over changes of other kinds. `health` is how live resources are
+    doing, for drift. `verify` tries whether secrets that no server tells are those in use. `elsewhere` is the reason
+    of every platform that has no driver for it.
     """
 
     name: str
