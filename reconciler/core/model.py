@@ -287,10 +287,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a risk code means, for `kstate explain` and the docs. `undo` says whether it can be undone.
-
-    `destroys`: data goes, so what is protected is protected from it.
-    """
+    """What a risk code means. `undo`: whether it can be undone. `destroys`: data goes, protected things are safe."""
 
     code: str
     title: str
@@ -367,19 +364,18 @@ class Kind:
     purely. `check` finds what is wrong with one document, `among` what is wrong between documents of the kind and
     Cluster documents. `after` names kinds whose creations come first and whose deletions come last; `tier` orders
     changes of one action, smallest first; `needs` are names of the same kind that settings stand upon. `steps` are
-    the writes of a change in words, where it is not one. `whole`: a write replaces everything, so everything is
-    compared. `complete`: an update carries all that is wanted. `facts`: its resources carry preconditions.
-    `free_name`: a document's name is for people only. `owns` is the list of prefixes in a Cluster's `owns` that
-    speaks of this kind, `owned_as` the part of a name that they are compared with. `rights` are what a login needs.
-    `unseen` are settings that no server tells: what was last applied stands for them. `secrets` are settings that
-    hold references, resolved before anything is written. `documents` is the reverse of `resources`, for an import; a
-    body may have `texts` beside its `spec`: what a member of it names as a file, with its suffix; `unsaid` is why
-    there is none for a live resource. `recalled` is a resource of a snapshot as a read of this scope would have it;
-    `foreseen` what can be said of changes from those alone. `placed` fills in what a document takes from Cluster
-    documents. `nearby` are the clusters and kinds that the rules of a resource look at. `covers`: live keys that a
+    the writes of a change in words. `whole`: a write replaces everything, so everything is compared. `complete`: an
+    update carries all that is wanted. `facts`: its resources carry preconditions. `free_name`: a document's name is
+    for people only. `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, `owned_as` the
+    part of a name that they are compared with. `rights` are what a login needs. `unseen`: settings that no server
+    tells. `secrets` are settings that hold references, resolved before anything is written. `documents` is the
+    reverse of `resources`, for an import; a body may have `texts` beside its `spec`: what a member of it names as a
+    file, with its suffix; `unsaid` is why there is none for a live resource. `recalled` is a resource of a snapshot
+    as a read of this scope would have it; `foreseen` what can be said of changes from those alone. `placed` fills in
+    what a document takes from Cluster documents; `nearby` is where else its rules look. `covers`: live keys that a
     resource keeps on its own. `watches` are rules over changes of other kinds. `health` is how live resources are
-    doing, for drift. `verify` tries whether secrets that no server tells are those in use. `elsewhere` is the reason
-    of every platform that has no driver for it.
+    doing, for drift. `verify` tries whether secrets that no server tells are those in use. `elsewhere`: why other
+    platforms lack it.
     """
 
     name: str

@@ -193,12 +193,9 @@ def _resources(kind: Kind, draft: Draft, place: Place) -> Iterator[Resource]:
 
 def _inlined(draft: Draft) -> Body:
     """The texts of files under the members they will be read into."""
-    from reconciler.spec.inlined import members
-    from reconciler.spec.schema import folder, known
+    from reconciler.spec.inlined import read_in
 
-    forms = {kind: form for (_, kind), form in known(folder()).items()}
-    into = dict(members(forms[draft.document])) if draft.texts else {}
-    return {into[member]: text for member, text in draft.texts.items()}
+    return read_in(draft.document, draft.texts)
 
 
 def _kept(

@@ -25,10 +25,10 @@ from reconciler.core.model import (
 )
 from reconciler.errors import Failed, ServerRefused
 from reconciler.kinds.schema_changes import RANK, broken, differences
+from reconciler.kinds.schema_costs import deletion, permanent, some
 from reconciler.kinds.schema_forms import fingerprint, live_shape, text_of
 
 AS_DECLARED = "as declared, "
-SHOWN = 8
 
 
 class SchemaDriver:
@@ -56,7 +56,7 @@ class SchemaDriver:
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """What the registry and our own comparison say of new versions, and who refers to what is to go."""
         registry = registry_of(session)
-        going = {c.key.name: _permanent(c) for c in changes if c.action is Action.DELETE}
+        going = {c.key.name: permanent(c) for c in changes if c.action is Action.DELETE}
         coming = {c.key.name for c in changes if c.action is not Action.DELETE}
         view = _View(registry, going, frozenset(coming))
         found = side_by_side(changes, lambda change: list(_risks(view, change)))
@@ -287,7 +287,7 @@ def _compatibility(view: _View, change: Change, wanted: Version) -> Iterator[Ris
         yield from ours(change, level)
         return
     if not fine:
-        told = [_some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
+        told = [some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
         found = list(ours(change, level))
         yield from found or (Risk("KS945", f"under {level}: {words}") for words in told + said)
 
@@ -326,48 +326,13 @@ def _deletion(view: _View, change: Change) -> Iterator[Risk]:
     yield from deletion(change, referrers, view.going, versions, counted=counted)
 
 
-def deletion(
-    change: Change,
-    referrers: Mapping[str, bool],
-    going: Mapping[str, bool],
-    versions: int | None,
-    *,
-    counted: bool = False,
-) -> Iterator[Risk]:
-    """What deleting costs. `going`: what else goes, and whether for good; `versions` is None where nobody counted.
-
-    `referrers` are there, or deleted softly (False); `counted`: the registry counts those too.
-    """
-    if held := sorted(n for n, is_there in referrers.items() if is_there and n not in going):
-        yield Risk("KS944", f"it is part of {_some(held)}")
-    softly = sorted(name for name in referrers if going.get(name) is False)
-    before = sorted(n for n, is_there in referrers.items() if not is_there and n not in going)
-    if before or (softly and counted):
-        told = f"it is part of {_some(before + softly)}, deleted softly, which this registry counts"
-        yield Risk("KS944", f"{told}: `delete: permanent` lets go of it")
-    elif softly:
-        yield Risk("KS144", f"it is part of {_some(softly)}, deleted softly before it")
-    evidence: Body = {"versions": versions}
-    told = "all versions" if versions is None else f"{versions} version{'s' * (versions != 1)}"
-    yield Risk("KS242" if _permanent(change) else "KS241", f"{told} of it", evidence)
-
-
-def _permanent(change: Change) -> bool:
-    return (change.before or {}).get("delete") == "permanent"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return "; ".join(names[:SHOWN]) + more
-
-
 # --- writing
 
 
 def steps(change: Change) -> tuple[str, ...]:
     """The writes of a change in order: what loosens comes before the version that needs it, what tightens after."""
     if change.after is None:
-        two = _permanent(change) and "deleted" not in (change.before or {})
+        two = permanent(change) and "deleted" not in (change.before or {})
         return ("delete it softly", "delete it for good") if two else ()
     told = [step for step, _, _ in _planned(change)]
     return tuple(told) if len(told) > 1 else ()
@@ -448,7 +413,7 @@ def _written(registry: Http, change: Change) -> Outcome:
 def _requests(registry: Http, change: Change) -> Iterator[tuple[str, Answer]]:
     name, after = change.key.name, change.after
     if after is None:
-        yield "deleting", schemas.delete(registry, name, permanent=_permanent(change))
+        yield "deleting", schemas.delete(registry, name, permanent=permanent(change))
         return
     for words, member, value in _planned(change):
         text = None if value is None else str(value)

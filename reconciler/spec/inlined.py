@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from reconciler.core.model import Json
-from reconciler.spec.schema import Schema
+from reconciler.spec.schema import Schema, folder, known
 from reconciler.spec.walk import Found, inside
 from reconciler.spec.words import Finding
 
@@ -76,3 +76,12 @@ def _text(found: Found, relative: str, name: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
+
+
+def read_in(document: str, texts: Mapping[str, str]) -> dict[str, Json]:
+    """The texts of files that a document of this kind names, by member, under the members they are read into."""
+    if not texts:
+        return {}
+    forms = {kind: form for (_, kind), form in known(folder()).items()}
+    into = dict(members(forms[document]))
+    return {into[member]: text for member, text in texts.items()}
