@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from reconciler.core.diff import flat, nest
 from reconciler.core.drift import Field, Finding, What
-from reconciler.core.model import Body, Document, Json, Key, Kind, Resource
+from reconciler.core.model import NOWHERE, Body, Document, Json, Key, Kind, Resource
 from reconciler.core.model import Path as Steps
 from reconciler.engine.drifting import Found
 from reconciler.engine.intent import desired_of
@@ -207,7 +207,7 @@ def _kind(spec: Spec, key: Key) -> Kind:
 
 def _body(kind: Kind, resource: Resource) -> Body:
     """What a document that means just this resource says."""
-    bodies = list(kind.documents([resource]))
+    bodies = list(kind.documents([resource], NOWHERE))
     if len(bodies) != 1:
         raise CannotEdit(f"no document of kind {kind.document} can say what is live")
     return cast("Body", bodies[0]["spec"])
