@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -207,6 +208,7 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
         return
     if change.before is not None and not _rewritten(change):
         return
+    yield from _unrecognised(view, change.after)
     missing = [s for s in _subjects(change.after) if s not in view.coming and not _there(view, s)]
     for subject in missing:
         yield Risk("KS943", f"there is no subject {subject}, here or in this plan")
@@ -217,6 +219,18 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
         yield from _ours(change, _level(view, change))
         return
     yield from _older(view, change, wanted_version(view.registry, name, change.after))
+
+
+def _unrecognised(view: _View, after: Body) -> Iterator[Risk]:
+    """A JSON Schema that a registry which guesses does not take for one; it would say so only when it is registered."""
+    if after["type"] == "JSON" and schemas.is_apicurio(view.registry):
+        found = json.loads(text_of("JSON", after["schema"]))
+        known = isinstance(found, dict) and ("properties" in found or "$schema" in found)
+        if not known:
+            told = (
+                "it has neither `$schema` nor `properties`, by which Apicurio knows a JSON Schema"
+            )
+            yield Risk("KS146", told)
 
 
 def _rewritten(change: Change) -> bool:
@@ -294,7 +308,7 @@ def _deletion(view: _View, change: Change) -> Iterator[Risk]:
         yield Risk("KS944", f"it is part of {_some(held)}")
     softly = [other for other, _ in referrers if view.going.get(other) is False]
     before = [other for other, is_there in referrers if not is_there and other not in view.going]
-    if before or (softly and schemas.counts_the_deleted(view.registry)):
+    if before or (softly and schemas.is_apicurio(view.registry)):
         told = f"it is part of {_some(before + softly)}, deleted softly, which this registry counts"
         yield Risk("KS944", f"{told}: `delete: permanent` lets go of it")
     elif softly:
