@@ -225,7 +225,7 @@ def told(server: Http, answer: Answer, what: str, read: Callable[[Any], T]) -> T
     if answer.status == 429 or answer.status >= 500:
         raise Unreachable(asked + answer.words)
     if not answer.ok:
-        raise ServerRefused(asked + answer.words)
+        raise ServerRefused(asked + answer.words, hint=ADDRESS if answer.status == 404 else "")
     try:
         return read(answer.body)
     except (LookupError, TypeError, ValueError, AttributeError) as error:

@@ -166,7 +166,8 @@ class Status(StrEnum):
 class Outcome:
     """What became of a change, with the server's own words. There is one for every change, always.
 
-    `partly`: it failed, and something of it is there all the same.
+    `partly`: it failed, and something of it is there all the same. A driver says so of what a server took and what
+    then went wrong.
     """
 
     key: Key

@@ -237,8 +237,9 @@ def _started(session: Session, change: Change) -> Outcome:
     """A flow that was accepted and then failed is not done."""
     worker, state = worker_of(session, change.key), str((change.after or {})["state"])
     wanted = {own_name(change.key.name, role): state for role in _flow(change.after)}
-    found = connect.started(worker, wanted, within=START)
+    failed = list(wanted) if "failed" in str((change.before or {}).get("state")) else []
+    found = connect.started(worker, wanted, within=START, failed=failed)
     told = [p.words for n in sorted(wanted) if n in found for p in found[n].failed]
     if state == "running" and told:
-        return Outcome(change.key, Status.FAILED, redact("; ".join(told)))
+        return Outcome(change.key, Status.FAILED, redact("; ".join(told)), partly=True)
     return Outcome(change.key, Status.DONE)

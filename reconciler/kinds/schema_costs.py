@@ -1,10 +1,12 @@
-"""What deleting a subject costs: who is made of it, and how many versions go."""
+"""What a change of a subject costs or risks, told from the change and from who is made of it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.model import Body, Change, Risk
+from reconciler.kinds.schema_forms import text_of
 
 SHOWN = 8
 
@@ -42,3 +44,13 @@ def permanent(change: Change) -> bool:
 def some(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return "; ".join(names[:SHOWN]) + more
+
+
+def unrecognised(after: Body) -> Iterator[Risk]:
+    """A JSON Schema that a registry which guesses does not take for one; it would say so only when it is registered."""
+    if after["type"] != "JSON":
+        return
+    found = json.loads(text_of("JSON", after["schema"]))
+    if not (isinstance(found, dict) and ("properties" in found or "$schema" in found)):
+        told = "it has neither `$schema` nor `properties`, by which Apicurio knows a JSON Schema"
+        yield Risk("KS148", told)

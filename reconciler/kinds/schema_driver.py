@@ -25,7 +25,7 @@ from reconciler.core.model import (
 )
 from reconciler.errors import Failed, ServerRefused
 from reconciler.kinds.schema_changes import RANK, broken, differences
-from reconciler.kinds.schema_costs import deletion, permanent, some
+from reconciler.kinds.schema_costs import deletion, permanent, some, unrecognised
 from reconciler.kinds.schema_forms import fingerprint, live_shape, text_of
 
 AS_DECLARED = "as declared, "
@@ -234,6 +234,8 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
         return
     if change.before is not None and not rewritten(change):
         return
+    if schemas.is_apicurio(view.registry):
+        yield from unrecognised(change.after)
     missing = [s for s in subjects(change.after) if s not in view.coming and not _there(view, s)]
     for subject in missing:
         yield Risk("KS943", f"there is no subject {subject}, here or in this plan")
@@ -322,7 +324,7 @@ def _deletion(view: _View, change: Change) -> Iterator[Risk]:
     referrers = schemas.referrers(view.registry, change.key.name)
     deleted = "deleted" in (change.before or {})
     versions = schemas.count(view.registry, change.key.name, deleted=deleted)
-    counted = schemas.counts_the_deleted(view.registry)
+    counted = schemas.is_apicurio(view.registry)
     yield from deletion(change, referrers, view.going, versions, counted=counted)
 
 
