@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo examples docs site vendor-calls test lint bench bench-large crash-matrix mutants clean
+.PHONY: demo examples docs site vendor-calls test test-extra lint bench bench-large crash-matrix mutants clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml
@@ -35,7 +35,14 @@ vendor-calls: $(READY)
 	@rm -rf .trace
 
 test: $(READY)
+	@echo 'left out here: tests/extra, which needs Chromium, axe-core, actionlint and zizmor (make test-extra)'
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations=15
+
+# The page of HTML in a real browser, the workflows under their linters. `.ci/extra` installs what this needs first.
+test-extra: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,extra]'
+	@npm ci --silent --no-audit --no-fund --prefix tests/extra
+	@$(BIN)/python -m pytest -q tests/extra
 
 lint: $(READY)
 	@$(BIN)/ruff check .

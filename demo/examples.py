@@ -16,6 +16,7 @@ from rich.text import Text
 from demo.stage import ROOT, WentWrong, kstate, produce, run, set_by_hand, two_clusters
 from reconciler.core import plan as plans
 from reconciler.reports import text
+from reconciler.reports.paint import ansi
 
 PLAN = ROOT / "plans" / "example.json"
 PICTURE = ROOT / "docs" / "plan.svg"
@@ -51,7 +52,7 @@ def main() -> int:
         if made.returncode not in {0, 3}:
             raise WentWrong(made.stderr)
     plan = plans.parse(PLAN.read_bytes())
-    PICTURE.write_text(_picture(text.plan(plan, text.ansi)))
+    PICTURE.write_text(_picture(text.plan(plan, ansi)))
     return 0
 
 

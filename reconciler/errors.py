@@ -36,9 +36,13 @@ class Problem:
 
 
 class KstateError(Exception):
-    """Root of the tree. `exit_code` is what the process ends with; `hint` says what to do about it."""
+    """Root of the tree. `exit_code` is what the process ends with; `hint` says what to do about it.
+
+    `way_out` says it of the whole class, where an error has no hint of its own.
+    """
 
     exit_code: int = 1
+    way_out: str = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -53,13 +57,19 @@ class Failed(KstateError):
 class Unreachable(Failed):
     """No answer within the time given."""
 
+    way_out = "Is the address right, and may this machine reach it? --timeout 30s waits longer."
+
 
 class LoginFailed(Failed):
     """The server answered, and refused the credentials or the certificate."""
 
+    way_out = "Check the credentials and files that the Cluster document refers to."
+
 
 class ServerRefused(Failed):
     """The server answered, and refused the request. The message keeps the server's own words."""
+
+    way_out = "`kstate doctor` looks at the login's rights on every cluster."
 
 
 class Blocked(KstateError):
@@ -72,18 +82,21 @@ class Stale(KstateError):
     """The plan no longer fits: the cluster moved, or the file was damaged, has expired or is of another cluster."""
 
     exit_code = 4
+    way_out = "Make a new plan with `kstate plan`."
 
 
 class Busy(KstateError):
     """Somebody else is applying to the same cluster."""
 
     exit_code = 5
+    way_out = "Run it again when the other one has ended; --wait 60s waits for that."
 
 
 class Partial(KstateError):
     """Something was written and something was not; running the same command again continues."""
 
     exit_code = 6
+    way_out = "Run the same command again: it continues."
 
 
 class Interrupted(KstateError):

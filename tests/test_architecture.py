@@ -28,8 +28,9 @@ MAY_SEE = {
     "spec": {"secrets"},
     "reports": set(),
     "sandbox": set(),
+    "notify": {"clients", "secrets"},
     "engine": {"spec", "kinds", "platforms", "ledger", "clients", "secrets"},
-    "cli": {"engine", "spec", "reports", "sandbox", "kinds", "platforms", "secrets"},
+    "cli": {"engine", "notify", "spec", "reports", "sandbox", "kinds", "platforms", "secrets"},
 }
 # Paid for only by those who need them: imported inside functions, and never at all by `--help`.
 HEAVY = {"boto3", "botocore", "azure", "deepdiff", "jsonschema", "jsonschema_rs", "confluent_kafka"}

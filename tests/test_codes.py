@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.cli.explain import codes
 from reconciler.cli.main import run
-from reconciler.core import ownership, risk
+from reconciler.core import drift, ignore, ownership, risk, validation
 from reconciler.core.model import Level, Risk
 from reconciler.kinds import registry
 
@@ -27,7 +27,7 @@ def test_every_code_in_the_source_is_explained() -> None:
 
 
 def test_no_code_means_two_things() -> None:
-    own = [*risk.CODES, *ownership.CODES]
+    own = [*risk.CODES, *ownership.CODES, *drift.CODES, *ignore.CODES, *validation.CODES]
     own += [code for kind in registry.load().values() for code in kind.codes]
     assert [name for name, count in Counter(code.code for code in own).items() if count > 1] == []
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.common import ClusterOption, OnlyOption, TimeoutOption, ValuesOption
+from reconciler.cli.common import (
+    ClusterOption,
+    LabelOption,
+    OnlyOption,
+    TimeoutOption,
+    ValuesOption,
+    WaveOption,
+)
+from reconciler.cli.showing import FormatOption
 
 if TYPE_CHECKING:
     import threading
@@ -18,8 +26,6 @@ if TYPE_CHECKING:
     from reconciler.core.risk import Approval, Gate
     from reconciler.engine.clusters import Options
     from reconciler.engine.planning import Planned
-
-FORMATS = ("text", "json")
 
 
 def register(app: typer.Typer) -> None:
@@ -44,14 +50,20 @@ def apply(
         typer.Option("--expect", metavar="DIGEST", help="Apply only if this is the plan's digest."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Approves no risk.")] = False,
-    form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
+    form: FormatOption = "text",
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="Save the result, for `kstate notify FILE`."),
+    ] = None,
     wait: Annotated[
         str,
         typer.Option(
             "--wait", metavar="60s", help="Wait so long for somebody else's apply to end."
         ),
     ] = "0s",
+    wave: WaveOption = None,
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
@@ -59,38 +71,70 @@ def apply(
     """Make it so."""
     from dataclasses import replace
 
-    from reconciler.cli.common import check_format, options, seconds
+    from reconciler.cli.common import options, seconds
+    from reconciler.cli.files import check_target
     from reconciler.cli.said import approval, check_digest
+    from reconciler.cli.showing import check_form, uploading
     from reconciler.core.plan import seal
+    from reconciler.reports.forms import RESULT
 
-    check_format(form, FORMATS)
+    check_form(form, RESULT)
     check_digest(expect)
+    check_target("--out", out)
     approvals = [approval(text) for text in approve or ()]
     saved = spec.endswith(".json")
-    settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
+    settings = options(
+        clusters=cluster,
+        labels=label,
+        waves=wave,
+        only=only,
+        timeout=timeout,
+        folder="." if saved else spec,
+    )
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
-    made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
+    wish = _Wish(expect, yes or saved, form, out)
+    with uploading(form, settings.root):
+        made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
+    if made.failures:
+        raise typer.Exit(_unplanned(made, approvals, form))
     settings = replace(settings, seal=seal(made.plan) if saved else "")
-    raise typer.Exit(_carry_out(made, settings, approvals, _Wish(expect, yes or saved, form)))
+    with uploading(form, settings.root):
+        code = _carry_out(made, settings, approvals, wish)
+    raise typer.Exit(code)
 
 
 class _Wish:
-    """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer."""
+    """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer.
 
-    def __init__(self, expect: str | None, agreed: bool, form: str) -> None:
+    `out` is a file for the result.
+    """
+
+    def __init__(self, expect: str | None, agreed: bool, form: str, out: str | None) -> None:
         self.expect = expect
         self.agreed = agreed
         self.form = form
+        self.out = out
 
 
 def _planned(spec: str, settings: Options, values: str | None) -> Planned:
-    from reconciler.cli.common import read_spec, tell_failures
+    from reconciler.cli.common import read_spec
     from reconciler.engine.planning import plan as make
 
-    made = make(read_spec(spec, values), settings)
-    if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures)))
-    return made
+    return make(read_spec(spec, values), settings)
+
+
+def _unplanned(made: Planned, approvals: list[Approval], form: str) -> int:
+    """Where a cluster could not be planned nothing is written anywhere; what stands in the way of the rest is told."""
+    from reconciler.cli.common import tell_failures
+    from reconciler.cli.showing import show_plan
+    from reconciler.core.result import fold
+    from reconciler.engine.applying import stands_in_the_way
+
+    if form == "text" and made.plan.clusters:
+        show_plan(made.plan, form)
+    gate = stands_in_the_way(made.plan, approvals)
+    refused = refuse(gate) if gate.blocked else 0
+    return fold([tell_failures(dict(made.failures), form), refused])
 
 
 def _saved(path: str, settings: Options, values: str | None) -> Planned:
@@ -98,17 +142,20 @@ def _saved(path: str, settings: Options, values: str | None) -> Planned:
     from reconciler.engine.planning import Planned
     from reconciler.errors import BadUsage
 
-    if settings.clusters or settings.only or values:
+    if settings.clusters or settings.labels or settings.waves or settings.only or values:
         raise BadUsage(
-            "a saved plan is applied as it is: -c, --only and --values belong to `kstate plan`"
+            "a saved plan is applied as it is:"
+            " -c, -l, --wave, --only and --values belong to `kstate plan`"
         )
     return Planned(read_plan(path), {}, {})
 
 
 def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish: _Wish) -> int:
-    from reconciler.cli.common import consent, show_plan
+    from reconciler.cli.common import consent
     from reconciler.cli.console import tell
+    from reconciler.cli.showing import show_plan
     from reconciler.core.model import Level, Risk
+    from reconciler.core.result import Result, refused
     from reconciler.engine.applying import check_expected, check_fresh, stands_in_the_way
     from reconciler.reports.words import visible
 
@@ -124,16 +171,20 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
         why = "cannot be approved" if never else "matched nothing in this plan"
         tell(f"note: --approve {visible(str(unused))} {why}")
     if gate.blocked:
-        return _refuse(gate)
+        _show_unless_read(refused(plan, gate.blocked), wish.form)
+        return refuse(gate)
     if not plan.changes and not plan.records:
+        _show_unless_read(Result(plan, (), written=False), wish.form)
         return 0
     if plan.changes and not wish.agreed:
         consent(f"Apply {len(plan.changes):,} changes?", interactive=sys.stdin.isatty())
-    return _write(made, settings, wish.form)
+    return _write(made, settings, wish)
 
 
-def _refuse(gate: Gate) -> int:
+def refuse(gate: Gate) -> int:
+    """Say what stands in the way, and how each of it is approved; the exit code."""
     from reconciler.cli.console import tell
+    from reconciler.core.result import REFUSED
     from reconciler.reports.words import visible, way_out
 
     many = "risks stand" if len(gate.blocked) > 1 else "risk stands"
@@ -142,46 +193,65 @@ def _refuse(gate: Gate) -> int:
         what = f"{gated.key}: " if gated.key else ""
         tell(f"  {gated.risk.code} {visible(what + gated.risk.message)}")
         tell(f"    {way_out(gated.risk, gated.key)}")
-    return 3
+    return REFUSED
 
 
-def _write(made: Planned, settings: Options, form: str) -> int:
+def _write(made: Planned, settings: Options, wish: _Wish) -> int:
     from reconciler.cli.common import tell_failures
+    from reconciler.core.result import unready
     from reconciler.engine.applying import Unready
-    from reconciler.engine.applying import apply as make_so
+    from reconciler.engine.rollout import rollout
 
     try:
-        with _signals(settings.stop):
-            result = make_so(made.plan, settings, made.connections)
-    except Unready as unready:
-        return tell_failures(dict(unready.failures))
-    _show(result, form)
+        with signals(settings.stop):
+            result = rollout(made.plan, settings, made.connections)
+    except Unready as error:
+        code = tell_failures(dict(error.failures))
+        told = {name: failure.message for name, failure in error.failures.items()}
+        _show_unless_read(unready(made.plan, told, code), wish.form)
+        return code
+    _show(result, wish.form)
+    if wish.out:
+        _keep(result, wish.out)
     return result.exit_code
 
 
-def _show(result: Result, form: str) -> None:
-    from reconciler.cli.console import clear_progress, coloured, out, out_json
-    from reconciler.core.result import to_json
-    from reconciler.reports import text
+def _keep(result: Result, out: str) -> None:
+    import json
 
-    clear_progress()
-    if form == "json":
-        out_json(to_json(result))
-    elif result.outcomes:
-        out(text.result(result, text.ansi if coloured(sys.stdout) else text.plain))
+    from reconciler.cli.console import masked
+    from reconciler.cli.files import write
+    from reconciler.core.result import to_json
+
+    write(out, json.dumps(masked(to_json(result)), indent=1).encode() + b"\n")
+
+
+def _show(result: Result, form: str) -> None:
+    from reconciler.cli.showing import show
+    from reconciler.reports.forms import RESULT
+
+    show(form, RESULT, result, root=result.plan.root)
+
+
+def _show_unless_read(result: Result, form: str) -> None:
+    """An apply that did nothing. A person has just read the plan; a machine gets the result that it asked for."""
+    if form != "text":
+        _show(result, form)
 
 
 @contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
+def signals(stop: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM let the batch in flight finish; a second one ends at once, as the system would."""
     import signal
+
+    from reconciler.cli.console import tell
 
     def ask_to_stop(number: int, _frame: object) -> None:
         if stop.is_set():
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
-        sys.stderr.write("\nstopping after the batch in flight; once more to end at once\n")
+        tell("stopping after the batch in flight; once more to end at once", "warning")
 
     before = {
         number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from reconciler.core.plan import Plan
     from reconciler.engine.clusters import Options
     from reconciler.errors import KstateError
     from reconciler.spec.folder import Spec
@@ -24,6 +23,23 @@ SpecArgument = Annotated[
 ClusterOption = Annotated[
     list[str] | None,
     typer.Option("-c", "--cluster", help="Only this cluster; may be given several times."),
+]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-l",
+        "--label",
+        metavar="KEY=VALUE",
+        help="Only clusters so labelled; `a=b,c!=d` and several: all of it.",
+    ),
+]
+WaveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wave",
+        metavar="KEY=VALUE",
+        help="Clusters so labelled first; several: one after the other, as long as each comes out right.",
+    ),
 ]
 OnlyOption = Annotated[
     list[str] | None,
@@ -53,6 +69,8 @@ def read_spec(folder: str, values: str | None) -> Spec:
 def options(
     *,
     clusters: list[str] | None = None,
+    labels: list[str] | None = None,
+    waves: list[str] | None = None,
     only: list[str] | None = None,
     timeout: str = "10s",
     folder: str = ".",
@@ -61,25 +79,31 @@ def options(
     from datetime import UTC, datetime
     from uuid import uuid4
 
-    from reconciler.cli.console import progress
+    from reconciler.cli.watching import say
     from reconciler.engine.clusters import Options
 
     for glob in only or ():
-        _check_only(glob)
+        check_only(glob)
+    for selector in labels or ():
+        check_label(selector, "--label")
+    for selector in waves or ():
+        check_label(selector, "--wave")
     return Options(
         now=datetime.now(UTC),
         clusters=tuple(clusters or ()),
+        labels=tuple(labels or ()),
+        waves=tuple(waves or ()),
         only=tuple(only or ()),
         timeout=seconds(timeout),
         commit=commit_of(folder),
         root=folder if Path(folder).is_dir() else str(Path(folder).parent),
-        say=progress(),
+        say=say,
         who=who(),
         apply_id=uuid4().hex[:16],
     )
 
 
-def _check_only(glob: str) -> None:
+def check_only(glob: str, option: str = "--only") -> None:
     """Raises BadUsage for what can leave nothing in: a plan of nothing would look like one with nothing to do."""
     from fnmatch import fnmatchcase
 
@@ -89,10 +113,22 @@ def _check_only(glob: str) -> None:
 
     kind, slash, name = glob.partition("/")
     if not slash or not name:
-        raise BadUsage(f"--only {shell(glob)}: expected KIND/GLOB, as in `topic/orders.*`")
+        raise BadUsage(f"{option} {shell(glob)}: expected KIND/GLOB, as in `topic/orders.*`")
     if not any(fnmatchcase(known, kind) for known in load()):
         there = ", ".join(load())
-        raise BadUsage(f"--only {shell(glob)}: no kind is called {kind}; there is {there}")
+        raise BadUsage(f"{option} {shell(glob)}: no kind is called {kind}; there is {there}")
+
+
+def check_label(selector: str, option: str) -> None:
+    """Raises BadUsage for a selector that nobody could mean."""
+    from reconciler.core.labels import check
+    from reconciler.errors import BadUsage
+    from reconciler.reports.words import shell
+
+    try:
+        check(selector)
+    except ValueError as error:
+        raise BadUsage(f"{option} {shell(selector)}: {error}, as in `env=prod`") from error
 
 
 def who() -> str:
@@ -165,43 +201,15 @@ def consent(question: str, *, interactive: bool) -> None:
         raise Blocked("nothing was written: the answer was not `yes`")
 
 
-def show_plan(plan: Plan, form: str) -> None:
-    """The plan on stdout in one of the forms."""
-    import sys
-
-    from reconciler.cli.console import clear_progress, coloured, out, out_json
-
-    clear_progress()
-    if form == "json":
-        from reconciler.core.plan import to_json
-
-        out_json(to_json(plan), sort_keys=True)
-    elif form == "markdown":
-        from reconciler.reports import markdown
-
-        out(markdown.plan(plan))
-    else:
-        from reconciler.reports import text
-
-        out(text.plan(plan, text.ansi if coloured(sys.stdout) else text.plain))
-
-
-def check_format(form: str, known: tuple[str, ...]) -> None:
-    """Raises BadUsage for a form that does not exist, before anything is read."""
-    from reconciler.errors import BadUsage
-    from reconciler.reports.words import shell
-
-    if form not in known:
-        raise BadUsage(f"--format {shell(form)}: there is {', '.join(known)}")
-
-
-def tell_failures(failures: dict[str, KstateError]) -> int:
+def tell_failures(failures: dict[str, KstateError], form: str = "text") -> int:
     """Every cluster that failed, in words; the exit code they come to."""
     from reconciler.cli.console import complain
+    from reconciler.cli.showing import show_failures
     from reconciler.core.result import fold
 
     for name, error in sorted(failures.items()):
         if not error.message.startswith(f"cluster {name}"):
             error.message = f"cluster {name}: {error.message}"
         complain(error)
+    show_failures(form, failures)
     return fold(error.exit_code for error in failures.values())

@@ -4,76 +4,145 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TextIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from reconciler.errors import KstateError, SpecInvalid
+
+if TYPE_CHECKING:
+    from reconciler.core.events import Event
+
+
+class Watch(Protocol):
+    """Whoever is told what happens while kstate works, and steps aside when something is to be said."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def clear(self) -> None: ...
+
+
+class Record(Protocol):
+    """Where events go as JSON lines."""
+
+    def write(self, body: dict[str, Any]) -> None: ...
+
+    def end(self, code: int) -> None: ...
+
+
+@dataclass
+class Talk:
+    """How this run talks: everything that happens told, as JSON lines, and with stdout left to the events."""
+
+    verbose: bool = False
+    as_json: bool = False
+    stdout_taken: bool = False
+    watch: Watch | None = None
+    events: Record | None = None
+
+
+# One process is one run; whoever runs several begins each anew, as `main.run` does.
+talk = Talk()
+
+
+def begin() -> None:
+    """Forget how a run before this one talked."""
+    talk.verbose = talk.as_json = talk.stdout_taken = False
+    talk.watch = talk.events = None
+
+
+def end(code: int) -> None:
+    """The last thing said: nothing more moves, and how it ended."""
+    clear_progress()
+    if talk.events is not None:
+        talk.events.end(code)
 
 
 def coloured(stream: TextIO) -> bool:
     """Colour on a terminal only; NO_COLOR (no-color.org), CI and a dumb terminal switch it off."""
-    return _interactive(stream) and not os.environ.get("NO_COLOR")
+    return interactive(stream) and not os.environ.get("NO_COLOR")
 
 
-def _interactive(stream: TextIO) -> bool:
+def interactive(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
 
 
-def progress() -> Callable[[str], None]:
-    """A line that replaces itself on a terminal; silence everywhere else, where nobody watches."""
-    return _replace_line if _interactive(sys.stderr) else lambda _event: None
-
-
-def _replace_line(event: str) -> None:
-    import shutil
-
-    from reconciler.reports.words import visible
-
-    width = shutil.get_terminal_size().columns
-    sys.stderr.write(f"\r\x1b[2K{visible(event)[: width - 1]}")
-    sys.stderr.flush()
+def width(stream: TextIO) -> int | None:
+    """Columns of a terminal that a person looks at; None where lines may be as long as they are."""
+    if not interactive(stream):
+        return None
+    try:
+        # Of this very stream: the other one may go elsewhere. A terminal that does not say has none.
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def clear_progress() -> None:
-    """Take the last progress line away again."""
-    if _interactive(sys.stderr):
-        sys.stderr.write("\r\x1b[2K")
-        sys.stderr.flush()
+    """Take away what shows how far things are, so that something can be said."""
+    if talk.watch is not None:
+        talk.watch.clear()
 
 
 def out(text: str) -> None:
-    """Data, on stdout, with every secret masked."""
+    """Data, on stdout, with every secret masked; where stdout is taken by the events, talk."""
     from reconciler.secrets.references import redact
 
+    if talk.stdout_taken:
+        tell(text)
+        return
+    clear_progress()
     sys.stdout.write(redact(text))
 
 
 def out_json(found: object, *, indent: int | None = 1, sort_keys: bool = False) -> None:
-    """Data as JSON, on stdout: in ASCII, so that no text in it can command a terminal or a CI."""
+    """Data as JSON, on stdout."""
+    clear_progress()
+    sys.stdout.write(json_text(found, indent=indent, sort_keys=sort_keys) + "\n")
+
+
+def json_text(found: object, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """JSON with every secret masked, in ASCII, so that no text in it can command a terminal or a CI."""
     import json
 
-    text = json.dumps(_masked(found), indent=indent, sort_keys=sort_keys)
+    from reconciler.secrets.references import any_known
+
+    shown = masked(found) if any_known() else found
+    text = json.dumps(shown, indent=indent, sort_keys=sort_keys)
     # A `#` stands in strings only; `##[...]` is an order to a CI wherever it stands.
-    sys.stdout.write(text.replace("##", "\\u0023#") + "\n")
+    return text.replace("##", "\\u0023#")
 
 
-def _masked(found: object) -> object:
+def masked(found: object) -> object:
     """Before the escapes of JSON come between a text and the secret in it."""
     from reconciler.secrets.references import redact
 
     if isinstance(found, dict):
-        return {redact(str(name)): _masked(inner) for name, inner in found.items()}
+        return {redact(str(name)): masked(inner) for name, inner in found.items()}
     if isinstance(found, (list, tuple)):
-        return [_masked(inner) for inner in found]
+        return [masked(inner) for inner in found]
     return redact(found) if isinstance(found, str) else found
 
 
-def tell(text: str) -> None:
-    """Talk, on stderr, with every secret masked."""
+def tell(text: str, level: str = "info", **more: object) -> None:
+    """Talk, on stderr, with every secret masked; `more` is only for machines."""
     from reconciler.secrets.references import redact
 
     clear_progress()
-    sys.stderr.write(redact(text).rstrip("\n") + "\n")
+    if talk.as_json:
+        line = json_text({"at": now(), "level": level, "message": text.rstrip("\n"), **more})
+        sys.stderr.write(line + "\n")
+    else:
+        from reconciler.reports.fit import fit
+
+        sys.stderr.write(fit(redact(text).rstrip("\n"), width(sys.stderr)) + "\n")
+    sys.stderr.flush()
+
+
+def now() -> str:
+    """The time of an event or of a line of the log, in UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")[:-4] + "Z"
 
 
 def complain(error: KstateError) -> None:
@@ -81,9 +150,14 @@ def complain(error: KstateError) -> None:
     from reconciler.reports.words import visible
 
     if isinstance(error, SpecInvalid):
-        for problem in error.problems:
-            tell(visible(str(problem)))
+        for found in error.problems:
+            place = {"file": found.file, "line": found.line, "column": found.column}
+            tell(visible(str(found)), "error", **place)
     lines = [visible(line) for line in error.message.split("\n")]
+    hint = visible(error.hint or error.way_out)
+    if talk.as_json:
+        tell("\n".join(lines), "error", hint=hint, exit_code=error.exit_code)
+        return
     tell("kstate: " + "\n".join(lines))
-    if error.hint:
-        tell(visible(error.hint))
+    if hint:
+        tell(hint)

@@ -32,7 +32,9 @@ def explain(
         return
     found = known.get(code.upper())
     if found is None:
-        near = get_close_matches(code.upper(), known, 1)
+        # Of several that are as close, the one that begins alike: the first digits say what a code is about.
+        alike = get_close_matches(code.upper(), known, 3)
+        near = sorted(alike, key=lambda other: not other.startswith(code.upper()[:4]))
         raise BadUsage(
             f"{code} is not a code" + (f"; did you mean {near[0]}?" if near else ""),
             hint="`kstate explain` lists them all.",
@@ -42,15 +44,15 @@ def explain(
 
 def codes() -> dict[str, Code]:
     """Every code there is, kinds' own included, in order."""
-    from reconciler.core.ownership import CODES as OWNERSHIP
-    from reconciler.core.risk import CODES
+    from reconciler.core import drift, ignore, ownership, risk, validation
     from reconciler.kinds.registry import load
     from reconciler.platforms import registry
 
+    own = (*risk.CODES, *ownership.CODES, *drift.CODES, *ignore.CODES, *validation.CODES)
     platforms = [registry.load(name) for name in registry.names()]
     kinds = [*load().values(), *(kind for p in platforms for kind in p.kinds.values())]
-    found = [code for kind in kinds for code in kind.codes]
-    found += [*CODES, *OWNERSHIP, *(code for p in platforms for code in p.codes)]
+    found = [*own, *(code for kind in kinds for code in kind.codes)]
+    found += [code for platform in platforms for code in platform.codes]
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 

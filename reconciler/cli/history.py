@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.common import ClusterOption, SpecArgument, TimeoutOption, ValuesOption
+from reconciler.cli.common import (
+    ClusterOption,
+    LabelOption,
+    SpecArgument,
+    TimeoutOption,
+    ValuesOption,
+)
 
 if TYPE_CHECKING:
     from reconciler.engine.custody import History
@@ -25,18 +31,21 @@ def history(
     ] = False,
     form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Who applied what."""
-    from reconciler.cli.common import check_format, options, read_spec, tell_failures
+    from reconciler.cli.common import options, read_spec, tell_failures
     from reconciler.cli.console import clear_progress, out, out_json, tell
+    from reconciler.cli.said import check_format
     from reconciler.engine.custody import history as read
     from reconciler.reports import ledger
 
     check_format(form, FORMATS)
     found, failures = read(
-        read_spec(spec, values), options(clusters=cluster, timeout=timeout, folder=spec)
+        read_spec(spec, values),
+        options(clusters=cluster, labels=label, timeout=timeout, folder=spec),
     )
     clear_progress()
     for name, one in sorted(found.items()):

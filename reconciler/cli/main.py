@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import io
 import os
@@ -12,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from reconciler import __version__
+from reconciler.cli.talk import talking
 
 # One module a verb beside this file. Only typer is imported up here, so that --help costs nothing else.
 VERBS = (
@@ -19,7 +21,11 @@ VERBS = (
     "plan",
     "apply",
     "drift",
+    "notify",
+    "approved",
+    "init",
     "import_",
+    "snapshot",
     "show",
     "explain",
     "adopt",
@@ -27,6 +33,7 @@ VERBS = (
     "history",
     "unlock",
     "doctor",
+    "fleet",
     "platforms",
     "sandbox",
 )
@@ -48,6 +55,9 @@ def build() -> typer.Typer:
     app.callback()(_root)
     for verb in VERBS:
         importlib.import_module(f"reconciler.cli.{verb}").register(app)
+    for command in app.registered_commands:
+        if command.callback is not None:
+            command.callback = talking(command.callback)
     return app
 
 
@@ -70,13 +80,10 @@ def _show_version() -> None:
 def main() -> None:
     """Run the command line and end the process with one of the README's exit codes."""
     _have_streams()
-    code = run(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        code = _unwritable(error) if code == 0 else code
-        _no_more_output()
-    sys.exit(code)
+    # A run is short and makes next to no garbage that counting references does not free; looking for it again and again
+    # among the millions of objects of a large estate costs a third of the time (measured at 93,000 resources).
+    gc.set_threshold(200_000, 50, 100)
+    sys.exit(run(sys.argv[1:]))
 
 
 def _have_streams() -> None:
@@ -92,7 +99,21 @@ def _have_streams() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code for these arguments; nothing that a user sees is ever a traceback."""
-    from reconciler.cli.console import complain
+    from reconciler.cli.console import begin, end
+
+    begin()
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritable(error) if code == 0 else code
+        _no_more_output()
+    end(code)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    from reconciler.cli.console import complain, tell
     from reconciler.errors import KstateError
 
     _heed_sigterm()
@@ -106,7 +127,7 @@ def run(arguments: list[str]) -> int:
         print(_usage(error), file=sys.stderr)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
-        print("kstate: interrupted", file=sys.stderr)
+        tell("kstate: interrupted", "error")
         return INTERRUPTED
     except OSError as error:
         return _unwritable(error)
@@ -138,12 +159,14 @@ def _usage(error: TyperException) -> str:
 
 def _unwritable(error: OSError) -> int:
     """Nobody reads any more, or the disk is full; any other of the system's errors is a defect of ours."""
+    from reconciler.cli.console import tell
+
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
     if not full and not isinstance(error, BrokenPipeError):
         return _defect(error)
     _no_more_output()
     if full:
-        print(f"kstate: cannot write the answer: {error.strerror}", file=sys.stderr)
+        tell(f"kstate: cannot write the answer: {error.strerror}", "error")
     return FAILED
 
 
@@ -153,16 +176,16 @@ def _no_more_output() -> None:
 
 
 def _defect(error: Exception) -> int:
-    from reconciler.secrets.references import redact
+    from reconciler.cli.console import tell
 
     if os.environ.get("KSTATE_DEBUG"):
         import traceback
 
-        print(redact(traceback.format_exc()), file=sys.stderr)
+        tell(traceback.format_exc(), "error")
     kind = type(error).__name__
-    print(
-        f"kstate: this is a defect in kstate, please report it: {kind}: {redact(str(error))}\n"
+    tell(
+        f"kstate: this is a defect in kstate, please report it: {kind}: {error}\n"
         "Run again with KSTATE_DEBUG=1 in the environment for the details to report.",
-        file=sys.stderr,
+        "error",
     )
     return FAILED

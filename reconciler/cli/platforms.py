@@ -19,8 +19,8 @@ def platforms(
     ] = "text",
 ) -> None:
     """Show which platform offers which kind, and why not."""
-    from reconciler.cli.common import check_format
     from reconciler.cli.console import out
+    from reconciler.cli.said import check_format
     from reconciler.engine.grid import columns
     from reconciler.reports import grid
 

@@ -1,4 +1,4 @@
-"""What a person approved, as text in; an Approval out, or BadUsage for what could never approve anything."""
+"""What a person said on the command line, as text in; what it means out, or BadUsage for what could never be meant."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from reconciler.errors import BadUsage
 
 if TYPE_CHECKING:
     from reconciler.core.risk import Approval
+
+
+def check_format(form: str, known: tuple[str, ...]) -> None:
+    """Raises BadUsage for a form that does not exist, before anything is read."""
+    from reconciler.reports.words import shell
+
+    if form not in known:
+        raise BadUsage(f"--format {shell(form)}: there is {', '.join(known)}")
 
 
 def check_digest(expect: str | None) -> None:

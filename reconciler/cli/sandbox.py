@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,10 +147,10 @@ def _size(heap: str) -> str:
 
 def _say() -> Callable[[str], None]:
     """One line that replaces itself on a terminal; elsewhere one plain line an event."""
-    from reconciler.cli.console import progress, tell
+    from reconciler.cli.watching import say
+    from reconciler.core.events import Event, Step
 
-    live = sys.stderr.isatty() and not os.environ.get("CI") and not os.environ.get("NO_COLOR")
-    return progress() if live else tell
+    return lambda words: say(Event(Step.NOTE, words=words))
 
 
 def _told(sandbox: Sandbox) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from reconciler.errors import BadUsage, Stale
 
 if TYPE_CHECKING:
-    from reconciler.core.model import Change, Key
+    from reconciler.core.model import Change, Key, Kind
     from reconciler.core.plan import Plan
 
 # The plan of a hundred thousand changes has a tenth of this.
@@ -70,32 +70,37 @@ def _has_the_form(data: bytes) -> bool:
 
 def _adds_up(plan: Plan) -> bool:
     """Whether everything in it belongs to its clusters, happens once, and is shown as it is done."""
+    from reconciler.engine.rollout import staged
     from reconciler.kinds.registry import load
+    from reconciler.platforms.registry import kind_of, names
 
+    if not all(cluster.spec.get("platform") in names() for cluster in plan.clusters):
+        return False
+    kind = kind_of({cluster.name: cluster.spec for cluster in plan.clusters})
     clusters = [cluster.name for cluster in plan.clusters]
     changed = [change.key for change in plan.changes]
     keys: list[Key] = [*changed, *plan.protected, *(record.key for record in plan.records)]
     return (
         len({*clusters}) == len(clusters)
+        and staged(plan)
         and len({*changed}) == len(changed)
         and all(key.cluster in clusters and key.kind in load() for key in keys)
-        and all(isinstance(cluster.spec.get("platform"), str) for cluster in plan.clusters)
-        and all(_shown_as_done(change) for change in plan.changes)
+        and plan.owners.keys() <= {*changed}
+        and all(_shown_as_done(change, kind(change.key)) for change in plan.changes)
     )
 
 
-def _shown_as_done(change: Change) -> bool:
+def _shown_as_done(change: Change, kind: Kind) -> bool:
     """Whether the edits, which people read, are the difference of what was and what will be written."""
     from reconciler.core.diff import flat
     from reconciler.core.model import Action
-    from reconciler.kinds.registry import load
 
     if change.action is not Action.UPDATE:
         return not change.edits and not (change.before is None and change.after is None)
     before, after = dict(flat(change.before or {})), dict(flat(change.after or {}))
     shown = {edit.path for edit in change.edits}
     differ = {path for path in {*before, *after} if before.get(path) != after.get(path)}
-    if load()[change.key.kind].secrets:
+    if kind.secrets or kind.complete:
         # Such an update carries all that is wanted, so that the server has it whole.
         differ = {path for path in differ if path in before or path in shown}
     agree = all(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-FORMATS = ("text", "json", "markdown")
+from reconciler.cli.showing import FormatOption
 
 
 def register(app: typer.Typer) -> None:
@@ -15,13 +15,12 @@ def register(app: typer.Typer) -> None:
 
 def show(
     plan: Annotated[str, typer.Argument(metavar="PLAN.json", help="A plan saved by `plan --out`.")],
-    form: Annotated[
-        str, typer.Option("--format", metavar="F", help="text, json or markdown.")
-    ] = "text",
+    form: FormatOption = "text",
 ) -> None:
     """Show a saved plan again."""
-    from reconciler.cli.common import check_format, show_plan
     from reconciler.cli.saved import read_plan
+    from reconciler.cli.showing import check_form, show_plan
+    from reconciler.reports.forms import PLAN
 
-    check_format(form, FORMATS)
+    check_form(form, PLAN)
     show_plan(read_plan(plan), form)

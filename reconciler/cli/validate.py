@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from reconciler.cli.common import SpecArgument, ValuesOption
+from reconciler.cli.showing import FormatOption
+
+if TYPE_CHECKING:
+    from reconciler.core.validation import Validation
 
 
 def register(app: typer.Typer) -> None:
     app.command()(validate)
 
 
-def validate(spec: SpecArgument = ".", values: ValuesOption = None) -> None:
+def validate(
+    spec: SpecArgument = ".", values: ValuesOption = None, form: FormatOption = "text"
+) -> None:
     """Read and check a spec without touching any network."""
-    from reconciler.cli.common import read_spec
     from reconciler.cli.console import tell
+    from reconciler.cli.showing import check_form, show, show_error
+    from reconciler.errors import KstateError
+    from reconciler.reports.forms import VALIDATION
+
+    check_form(form, VALIDATION)
+    try:
+        found = _checked(spec, values)
+    except KstateError as error:
+        show_error(form, error, spec)
+        raise
+    show(form, VALIDATION, found, root=spec)
+    tell(
+        f"valid: {found.documents:,} documents for {found.clusters:,} clusters"
+        f" in {found.files:,} files"
+    )
+
+
+def _checked(spec: str, values: str | None) -> Validation:
+    from reconciler.cli.common import read_spec
+    from reconciler.core.validation import Validation
     from reconciler.engine.intent import check
 
     found = read_spec(spec, values)
     check(found)
-    tell(
-        f"valid: {len(found.documents):,} documents for {len(found.clusters):,} clusters"
-        f" in {len(found.files):,} files"
-    )
+    return Validation((), len(found.documents), len(found.clusters), len(found.files))

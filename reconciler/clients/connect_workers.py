@@ -85,6 +85,8 @@ def unknown_worker(
 ) -> Iterator[tuple[Document, Path, str]]:
     """Documents for a Connect cluster that their cluster does not have."""
     for document in documents:
+        if "connect" not in document.spec:
+            continue  # told by who needs it
         named = document.metadata.get("clusters")
         asked = str(document.spec.get("connect"))
         for cluster in clusters:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
@@ -42,44 +42,67 @@ T = TypeVar("T")
 class Answer:
     """What came back. `body` is its JSON, None where it is none; `words` is what to show a person of a refusal.
 
-    `location` is where a redirection leads: it is not followed here.
+    `headers` have their names in lower case; a redirection (`location`) is not followed here.
     """
 
     status: int
     body: Any
     text: str
-    location: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
     @property
+    def location(self) -> str:
+        """Where a redirection leads: it is not followed here."""
+        return self.headers.get("location", "")
+
+    @property
     def words(self) -> str:
-        said = self.body.get("message") if isinstance(self.body, Mapping) else None
-        text = " ".join(str(said or self.text).split())
+        text = " ".join(_said(self.body, self.text).split())
         # Cut after it is masked: half a secret is still one.
         return f"{self.status} {redact(text)[:1000]}".strip()
 
 
 class _Asked(NamedTuple):
-    """One request. `timeout` in seconds, for one answer."""
+    """One request. `target` is path and query; `timeout` in seconds, for one answer."""
 
     method: str
-    url: str
+    target: str
     body: Any
     timeout: float
 
 
+def _said(body: Any, text: str) -> str:
+    """A server's own sentence: its `message`, that of its `error`, the `detail` of its `errors`; of HTML the text."""
+    if isinstance(body, Mapping):
+        errors = [e for e in body.get("errors") or () if isinstance(e, Mapping)]
+        inner = body.get("error")
+        said = "; ".join(str(e.get("detail") or e.get("title") or "") for e in errors)
+        nested = inner.get("message") if isinstance(inner, Mapping) else None
+        return str(body.get("message") or nested or said or text)
+    return re.sub(r"<[^>]*>", " ", text) if text.lstrip().startswith("<") else text
+
+
 @dataclass
 class Http:
-    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's."""
+    """One server. `what` names it in errors: `the schema registry of cluster prod-eu`. `timeout` is one answer's.
+
+    `plain` are characters that stay as they are in a segment of a path, such as the colon of `configs:alter`.
+    `sign` makes the headers of a login that changes while we are at it, for every request anew.
+    `patient`: an answer that puts a request off (429, 503) is waited out here; else it is the caller's to judge.
+    """
 
     what: str
     url: str
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: ssl.SSLContext | None = None
+    plain: str = ""
+    sign: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
+    patient: bool = True
 
     def send(
         self,
@@ -89,12 +112,12 @@ class Http:
         body: Any = None,
         timeout: float | None = None,
     ) -> Answer:
-        """One request; path segments are encoded here. Any status is an answer.
+        """One request; path segments are encoded here, a body becomes JSON unless it is bytes. Any status is an answer.
 
         A read, and whatever was not begun or was put off (429, 503), is tried again, with jitter and Retry-After.
         Raises Unreachable, LoginFailed for 401, and LostAnswer for a write that may have been carried out.
         """
-        asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
+        asked = _Asked(method, self._path(path, query), body, timeout or self.timeout)
         return self._sent(asked, "read" if method in READS else "write")
 
     def ask(
@@ -106,43 +129,63 @@ class Http:
         timeout: float | None = None,
     ) -> Answer:
         """The same for a question that changes nothing whatever its method: tried again like a read."""
-        asked = _Asked(method, self._url(path, query), body, timeout or self.timeout)
+        asked = _Asked(method, self._path(path, query), body, timeout or self.timeout)
         return self._sent(asked, "question")
+
+    def follow(self, url: str) -> Answer:
+        """A read of an address that the server itself named. Raises ServerRefused for one that leads elsewhere."""
+        base = self.url.rstrip("/")
+        if not url.startswith((f"{base}/", f"{base}?")):
+            raise ServerRefused(f"{self.what} ({self.url}): it names an address elsewhere: {url}")
+        there = urlsplit(url)
+        target = f"{there.path or '/'}{'?' if there.query else ''}{there.query}"
+        return self._sent(_Asked("GET", target, None, self.timeout), "read")
 
     def _sent(self, asked: _Asked, what: str) -> Answer:
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json", **self.headers}
-        content = None if asked.body is None else json.dumps(asked.body).encode()
+        signed = self.sign() if self.sign else {}
+        headers = {"Accept": "application/json", **self.headers, **signed}
+        content = asked.body
+        if content is not None and not isinstance(content, bytes):
+            content = json.dumps(content).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
-            found = self._pool.request(
+            found = self._pool.urlopen(
                 asked.method,
-                asked.url,
+                asked.target,
                 body=content,
                 headers=headers,
                 retries=self._patience[what],
+                redirect=False,
                 timeout=asked.timeout,
             )
         except HTTPError as error:
             raise self._failure(error, reading=what != "write") from error
-        return self._answer(found.status, found.data, found.headers.get("Location", ""))
+        return self._answer(found.status, found.data, found.headers)
 
-    def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
-        steps = "/".join(quote(step, safe="") for step in path)
-        return f"{self.url.rstrip('/')}/{steps}" + (f"?{urlencode(query)}" if query else "")
+    def _path(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
+        """What is asked of the server: without a path the address itself, as it was given."""
+        given = urlsplit(self.url)
+        steps = "".join(f"/{quote(step, safe=self.plain)}" for step in path)
+        base = f"{given.path.rstrip('/')}{steps}" if path else given.path or "/"
+        asked = "&".join(filter(None, ("" if path else given.query, urlencode(query))))
+        return f"{base}?{asked}" if asked else base
 
     @cached_property
-    def _pool(self) -> urllib3.PoolManager:
+    def _pool(self) -> urllib3.HTTPConnectionPool:
+        """Connections to this one server: finding out anew where each request goes costs a fifth of it."""
         import urllib3
 
-        return urllib3.PoolManager(maxsize=THREADS, block=True, ssl_context=self.tls)
+        more = {"ssl_context": self.tls} if self.tls is not None else {}
+        return urllib3.connection_from_url(self.url, maxsize=THREADS, block=True, **more)
 
     @cached_property
     def _patience(self) -> Mapping[str, urllib3.Retry]:
         """How often what is tried again; they are copied for every try, never changed."""
-        return {what: _retries(what) for what in AGAIN}
+        status = ATTEMPTS if self.patient else 0
+        return {what: _retries(what, status) for what in AGAIN}
 
     def _failure(self, error: Exception, *, reading: bool) -> Failed:
         from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, SSLError
@@ -157,20 +200,20 @@ class Http:
             return Unreachable(f"{self.what} ({self.url}): {words}")
         return LostAnswer(f"{self.what} ({self.url}): no answer: {words}")
 
-    def _answer(self, status: int, data: bytes, location: str) -> Answer:
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text) if text.strip() else None
         except ValueError:
             body = None
-        found = Answer(status, body, text, location)
+        found = Answer(status, body, text, {name.lower(): v for name, v in headers.items()})
         if status == 401:
             raise LoginFailed(f"{self.what} ({self.url}): {found.words}")
         return found
 
     def close(self) -> None:
         if "_pool" in self.__dict__:
-            self._pool.clear()
+            self._pool.close()
 
 
 def told(server: Http, answer: Answer, what: str, read: Callable[[Any], T]) -> T:
@@ -197,14 +240,14 @@ def a_list(body: Any) -> list[Any]:
     return body
 
 
-def _retries(what: str) -> urllib3.Retry:
+def _retries(what: str, status: int) -> urllib3.Retry:
     import urllib3
 
     return urllib3.Retry(
         total=ATTEMPTS,
         connect=2,  # never begun, so safe for every method
         read=0 if what == "write" else 2,  # begun: a write may have been carried out
-        status=ATTEMPTS,
+        status=status,
         other=0,
         redirect=0,
         allowed_methods=None,

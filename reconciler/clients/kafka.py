@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AclOperation, AdminClient, DescribeClusterResult
 
-from reconciler.clients.lean import Lean, why_not
+from reconciler.clients.lean import Bearer, Lean, why_not
 from reconciler.clients.refusal import explain, hopeless, unusable
 from reconciler.core.model import Risk
 from reconciler.errors import Failed, LoginFailed, ServerRefused, Unreachable
@@ -43,8 +43,8 @@ NEEDS = {"DescribeTopics": "Describe", "DescribeConfigs": "DescribeConfigs"}
 LOOK_AGAIN = {"topic.metadata.refresh.interval.ms": 3000, "topic.metadata.refresh.sparse": False}
 
 
-# A bearer token, and when it ends in seconds since the epoch.
-Token = Callable[[], tuple[str, float]]
+# A bearer token, and when it ends in seconds since the epoch; as Bearer with SASL extensions.
+Token = Callable[[], tuple[str, float] | Bearer]
 
 
 class _Silent(logging.Handler):
@@ -59,9 +59,12 @@ def _silent_logger() -> logging.Logger:
     return logger
 
 
-@dataclass(slots=False)
+@dataclass
 class Kafka:
-    """One cluster, logged in. `operations` are what this login may do on the cluster itself, None when hidden."""
+    """One cluster, logged in. `operations` are what this login may do on the cluster itself, None when hidden.
+
+    `reserved` are topic settings that the platform sees to and takes from nobody.
+    """
 
     admin: AdminClient
     bootstrap: str
@@ -71,13 +74,24 @@ class Kafka:
     brokers: tuple[int, ...]
     operations: frozenset[AclOperation] | None = field(default=None)
     token: Token | None = field(default=None)
+    reserved: frozenset[str] = frozenset()
+    _lean: Lean | None = field(default=None, repr=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    @cached_property
+    @property
     def lean(self) -> Lean:
-        """kafka-python with the same login. Raises Failed when it does not know that login."""
-        if reason := self.lean_lacks:
-            raise Failed(reason)
-        return Lean(self.bootstrap, self.properties, self.timeout, self.token)
+        """kafka-python with the same login, opened once. Raises Failed when it does not know that login."""
+        with self._opening:  # of this cluster alone: others connect at the same time
+            if self._lean is None:
+                if reason := self.lean_lacks:
+                    raise Failed(reason)
+                self._lean = Lean(self.bootstrap, self.properties, self.timeout, self.token)
+            return self._lean
+
+    @property
+    def lean_is_open(self) -> bool:
+        """Whether its price has been paid already: importing and connecting costs 0.1 s (measured)."""
+        return self._lean is not None
 
     @property
     def principal(self) -> str:
@@ -103,12 +117,18 @@ class Kafka:
         return {**self.properties, **_tokens(self.token), "bootstrap.servers": self.bootstrap}
 
     def close(self) -> None:
-        if "lean" in self.__dict__:
-            self.lean.close()
+        if self._lean is not None:
+            self._lean.close()
 
 
 def _tokens(token: Token | None) -> dict[str, Any]:
-    return {} if token is None else {"oauth_cb": lambda _config: token()}
+    return {} if token is None else {"oauth_cb": lambda _config: _bearer(token)}
+
+
+def _bearer(token: Token) -> tuple[Any, ...]:
+    """What librdkafka's callback gives: with extensions also a principal, which nobody looks at."""
+    text, end, extensions = Bearer(*token())
+    return (text, end, "", dict(extensions)) if extensions else (text, end)
 
 
 def login(

@@ -50,7 +50,7 @@ def _sent(
     answer = admin.send(method, *path, body=body)
     if answer.status not in ELSEWHERE:
         return answer
-    there = urlsplit(answer.location)
+    there = urlsplit(answer.headers.get("location", ""))
     if there.scheme != urlsplit(admin.url).scheme or not there.netloc:
         return answer  # a password never goes where less is verified
     return replace(admin, url=f"{there.scheme}://{there.netloc}").send(method, *path, body=body)

@@ -219,12 +219,26 @@ def referrers(registry: Http, subject: str) -> dict[str, bool]:
     for number in _there(registry, "subjects", subject, "versions"):
         path = ("subjects", subject, "versions", str(number), "referencedby")
         for schema_id in _there(registry, *path):
-            where = ("schemas", "ids", str(schema_id), "versions")
-            live = {str(entry["subject"]) for entry in _there(registry, *where)}
-            every = _there(registry, *where, deleted=True)
-            found |= dict.fromkeys({str(e["subject"]) for e in every} - live - found.keys(), False)
+            within = context(subject)
+            live = _users(registry, schema_id, within)
+            every = _users(registry, schema_id, within, deleted=True)
+            found |= dict.fromkeys(every - live - found.keys(), False)
             found |= dict.fromkeys(live, True)
     return {name: is_there for name, is_there in found.items() if name != subject}
+
+
+def context(subject: str) -> str:
+    """`:.eu:` of `:.eu:orders-value`; empty for what is in no context of its own (Confluent's schema contexts)."""
+    name, colon, _ = subject.removeprefix(":.").partition(":")
+    return f":.{name}:" if subject.startswith(":.") and colon else ""
+
+
+def _users(registry: Http, schema_id: int, within: str, *, deleted: bool = False) -> set[str]:
+    """Every context has ids of its own, so it has to be named where there is one."""
+    query = (("subject", within),) if within else ()
+    path = ("schemas", "ids", str(schema_id), "versions")
+    entries = _there(registry, *path, query=query, deleted=deleted)
+    return {str(entry["subject"]) for entry in entries}
 
 
 def is_apicurio(registry: Http) -> bool:
@@ -241,9 +255,15 @@ def count(registry: Http, subject: str, *, deleted: bool = False) -> int:
     return len(_there(registry, "subjects", subject, "versions", deleted=deleted))
 
 
-def _there(registry: Http, *path: str, deleted: bool = False) -> list[Any]:
+def _there(
+    registry: Http,
+    *path: str,
+    query: Sequence[tuple[str, str]] = (),
+    deleted: bool = False,
+) -> list[Any]:
     """A list, empty where what it is about is not there."""
-    answer = registry.send("GET", *path, query=(("deleted", "true"),) if deleted else ())
+    asked = (*query, *((("deleted", "true"),) if deleted else ()))
+    answer = registry.send("GET", *path, query=asked)
     if answer.status == 404:
         return []
     return told(registry, answer, "GET /" + "/".join(path), a_list)

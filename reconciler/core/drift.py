@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from reconciler.core.diff import edits, flat
-from reconciler.core.model import NOTHING, Body, Json, Key, Path, Resource, State
+from reconciler.core.model import NOTHING, Body, Code, Json, Key, Path, Resource, State
 from reconciler.core.plan import plain, sha256
 
 FORMAT = "kstate.drift/v1"
@@ -24,6 +24,41 @@ class What(StrEnum):
     PENDING = "pending"
 
 
+CODES = (
+    Code(
+        "KS134",
+        "Changed by hand",
+        "A setting is not as it was last applied, and the spec does not ask for what is there now. Take the live value"
+        " into the spec if it is right, or apply again to put it back.",
+    ),
+    Code(
+        "KS135",
+        "Gone",
+        "The resource was applied and is no more. Apply again to make it anew, which does not bring its data back; or"
+        " take its document out.",
+    ),
+    Code(
+        "KS136",
+        "Differs from the spec",
+        "The resource is live and not as its document says, and nobody recorded who made it so. `kstate plan` shows"
+        " what an apply would change, `kstate adopt` owns what is equal.",
+    ),
+    Code(
+        "KS137",
+        "Not well",
+        "The resource is there and does not do what it is for: a failed task, say, or a mirror that copies nothing. Its"
+        " own words stand beside the code.",
+    ),
+)
+# The code of each kind of drift, for reports that go by codes.
+CODE_OF = {
+    What.CHANGED: "KS134",
+    What.GONE: "KS135",
+    What.DIFFERS: "KS136",
+    What.UNHEALTHY: "KS137",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One setting on three sides. None means: not set, or on the side of `applied`, not known."""
@@ -36,13 +71,18 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One resource that is not as it should be. `note` says what is known of its past."""
+    """One resource that is not as it should be. `note` says what is known of its past.
+
+    `after` is the last time at which it is known to have been as it was applied, ISO 8601 in UTC, empty where nobody
+    knows: whatever happened to it happened between then and the report.
+    """
 
     key: Key
     what: What
     fields: tuple[Field, ...] = ()
     sources: tuple[str, ...] = ()
     note: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +108,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A whole report. `created` is ISO 8601 in UTC."""
+    """A whole report. `created` is ISO 8601 in UTC. `failures` are clusters that could not be looked at, and why."""
 
     clusters: tuple[Seen, ...]
     findings: tuple[Finding, ...]
@@ -77,6 +117,8 @@ class Drift:
     estate: str = ""
     commit: str = ""
     partial: bool = False
+    notices: tuple[str, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
 
     @property
     def drifted(self) -> tuple[Finding, ...]:
@@ -154,20 +196,43 @@ def _as_wanted(field: Field, want: Resource | None) -> bool:
     return want is not None and (field.live == field.wanted or never_ours)
 
 
-def undeclared(want: State, live: State, whole: Whole = lambda _key: False) -> dict[Key, Body]:
+def _none(_key: Key) -> bool:
+    return False
+
+
+def undeclared(
+    want: State, live: State, whole: Whole = _none, known: Whole = _none
+) -> dict[Key, Body]:
     """Settings of declared resources that nobody declared, below the first level or seen beside: set by hand.
 
-    Of what is compared as a `whole` they are differences, told elsewhere.
+    Of what is compared as a `whole` they are differences, told elsewhere. What is seen beside a resource that is
+    `known` by it (a topic's id) is nobody's setting.
     """
     found: dict[Key, Body] = {}
     for key in sorted(want.keys() & live.keys()):
         declared = {path for path, _ in flat(want[key].settings)}
         inner = () if whole(key) else flat(live[key].settings)
         extra = {p[-1]: value for p, value in inner if len(p) > 1 and p not in declared}
-        extra |= {n: v for n, v in live[key].facts.items() if (n,) not in declared}
+        beside = {} if known(key) else live[key].facts
+        extra |= {name: value for name, value in beside.items() if (name,) not in declared}
         if extra:
             found[key] = extra
     return found
+
+
+def since(drift: Drift, former: Drift) -> Drift:
+    """With what a former report knows of when each finding came about."""
+    looked = {seen.name for seen in former.clusters}
+    before = {(finding.key, finding.what): finding for finding in former.drifted}
+
+    def told(finding: Finding) -> Finding:
+        if known := before.get((finding.key, finding.what)):
+            # It was there already: what was known of its beginning then is known still.
+            return replace(finding, after=known.after)
+        seen_well = former.created if finding.key.cluster in looked and not former.partial else ""
+        return replace(finding, after=max(finding.after, seen_well))
+
+    return replace(drift, findings=tuple(told(finding) for finding in drift.findings))
 
 
 def to_json(drift: Drift) -> dict[str, Any]:
@@ -182,6 +247,8 @@ def to_json(drift: Drift) -> dict[str, Any]:
         "summary": {str(what): sum(f.what is what for f in drift.findings) for what in What},
         "clusters": [_cluster_json(seen) for seen in drift.clusters],
         "findings": [_finding_json(finding) for finding in drift.findings],
+        "notices": list(drift.notices),
+        "failures": [{"cluster": name, "words": words} for name, words in drift.failures],
     }
 
 
@@ -206,6 +273,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "fields": _fields_json(finding),
         "sources": list(finding.sources),
         "note": finding.note,
+        "after": finding.after,
     }
 
 
@@ -219,3 +287,45 @@ def _fields_json(finding: Finding) -> list[dict[str, Any]]:
         }
         for f in finding.fields
     ]
+
+
+def from_json(body: Mapping[str, Any]) -> Drift:
+    """The reverse of `to_json`. Raises KeyError, TypeError or ValueError for what no `kstate drift` wrote."""
+    if body["format"] != FORMAT:
+        raise ValueError(f"not a {FORMAT} report")
+    return Drift(
+        clusters=tuple(_seen(cluster) for cluster in body["clusters"]),
+        findings=tuple(_finding(finding) for finding in body["findings"]),
+        created=str(body["created"]),
+        kstate=str(body["kstate"]),
+        estate=str(body["spec"]["estate"]),
+        commit=str(body["spec"]["commit"]),
+        partial=bool(body["partial"]),
+        notices=tuple(map(str, body["notices"])),
+        failures=tuple((str(f["cluster"]), str(f["words"])) for f in body["failures"]),
+    )
+
+
+def _seen(body: Mapping[str, Any]) -> Seen:
+    return Seen(
+        name=str(body["name"]),
+        id=str(body["id"]),
+        managed=int(body["managed"]),
+        unmanaged=tuple(map(str, body["unmanaged"])),
+        out_of_scope=int(body["out_of_scope"]),
+        undeclared={Key.parse(key): extra for key, extra in body["undeclared"].items()},
+        trouble=str(body["trouble"]),
+        conditions=tuple(map(str, body["conditions"])),
+    )
+
+
+def _finding(body: Mapping[str, Any]) -> Finding:
+    sides = ("applied", "live", "wanted")
+    return Finding(
+        key=Key.parse(body["key"]),
+        what=What(body["what"]),
+        fields=tuple(Field(tuple(f["path"]), *(f[side] for side in sides)) for f in body["fields"]),
+        sources=tuple(map(str, body["sources"])),
+        note=str(body["note"]),
+        after=str(body["after"]),
+    )

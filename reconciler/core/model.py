@@ -166,8 +166,7 @@ class Status(StrEnum):
 class Outcome:
     """What became of a change, with the server's own words. There is one for every change, always.
 
-    `partly`: it failed, and something of it is there all the same. A driver says so of what a server took and what
-    then went wrong.
+    `partly`: it failed, and something of it is there: read so, or a driver says that it was taken and went wrong then.
     """
 
     key: Key
@@ -288,10 +287,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a risk code means, for `kstate explain` and the docs. `undo` says whether it can be undone.
-
-    `destroys`: data goes, so what is protected is protected from it.
-    """
+    """What a risk code means. `undo`: whether it can be undone. `destroys`: data goes, protected things are safe."""
 
     code: str
     title: str
@@ -326,6 +322,18 @@ class Place:
     documents: Mapping[tuple[str, str], Document]
 
 
+class Right(NamedTuple):
+    """An operation that a login needs for a kind, and what for. `verb`: to plan, or only to apply.
+
+    `on` is the cluster, each resource of the kind by its name (`own`), or all consumer groups (`groups`).
+    """
+
+    operation: str
+    purpose: str
+    verb: str = "apply"
+    on: str = "cluster"
+
+
 class Condition(NamedTuple):
     """How a live resource is doing, in words that need no figures to be understood; `well` or not."""
 
@@ -334,8 +342,17 @@ class Condition(NamedTuple):
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Where live resources were read. `addresses`: the brokers of each cluster of the spec, as far as known."""
+
+    cluster: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+NOWHERE = Around()
 # The reverse of `Kind.resources`: live resources in, bodies of documents (`name`, `spec`) that mean them out.
-Documents: TypeAlias = "Callable[[Sequence[Resource]], Iterable[Mapping[str, Json]]]"
+Documents: TypeAlias = "Callable[[Sequence[Resource], Around], Iterable[Mapping[str, Json]]]"
 Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]]
 
 
@@ -343,22 +360,22 @@ Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]
 class Kind:
     """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
 
-    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means
-    on a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all
-    documents of the kind and the Cluster documents. `after` names kinds whose creations come first and whose
-    deletions come last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names
-    of the same kind that have to be there before settings can be, and go after them. `steps` are the writes of a
-    change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
-    `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
-    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
-    on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that
-    no server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved
-    before anything is written. `documents` is the reverse of `resources`, for an import. `placed` fills in what a
-    document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
-    look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
-    `watches` are rules over changes of other kinds, by their name, as they touch upon resources of this one.
-    `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
-    that no server tells are those in use.
+    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources`: what a document means on a platform,
+    purely. `check` finds what is wrong with one document, `among` what is wrong between documents of the kind and
+    Cluster documents. `after` names kinds whose creations come first and whose deletions come last; `tier` orders
+    changes of one action, smallest first; `needs` are names of the same kind that settings stand upon. `steps` are
+    the writes of a change in words. `whole`: a write replaces everything, so everything is compared. `complete`: an
+    update carries all that is wanted. `facts`: its resources carry preconditions. `free_name`: a document's name is
+    for people only. `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, `owned_as` the
+    part of a name that they are compared with. `rights` are what a login needs. `unseen`: settings that no server
+    tells. `secrets` are settings that hold references, resolved before anything is written. `documents` is the
+    reverse of `resources`, for an import; a body may have `texts` beside its `spec`: what a member of it names as a
+    file, with its suffix; `unsaid` is why there is none for a live resource. `recalled` is a resource of a snapshot
+    as a read of this scope would have it; `foreseen` what can be said of changes from those alone. `placed` fills in
+    what a document takes from Cluster documents; `nearby` is where else its rules look. `covers`: live keys that a
+    resource keeps on its own. `watches` are rules over changes of other kinds. `health` is how live resources are
+    doing, for drift. `verify` tries whether secrets that no server tells are those in use. `elsewhere`: why other
+    platforms lack it.
     """
 
     name: str
@@ -374,18 +391,26 @@ class Kind:
     needs: Callable[[Body], Iterable[str]] = silent.of_one
     steps: Callable[[Change], Sequence[str]] = silent.of_one
     whole: bool = False
+    complete: bool = False
     facts: bool = False
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
-    documents: Documents = silent.of_one
+    documents: Documents = silent.of_two
+    unsaid: Callable[[Resource], str] = silent.no_words
+    recalled: Callable[[Resource, Scope], Resource] = silent.recorded
+    foreseen: Callable[[Sequence[Change], Mapping[str, Resource]], Iterable[tuple[Key, Risk]]] = (
+        silent.of_two
+    )
     placed: Callable[[Document, Place], Document] = silent.anywhere
     nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = silent.of_two
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    free_name: bool = False
+    elsewhere: str = ""
     owns: str = ""
     owned_as: Callable[[str], str] = silent.same
-    rights: Mapping[str, str] = field(default_factory=dict)
+    rights: tuple[Right, ...] = ()
     rules: tuple[Rule, ...] = ()
     watches: Mapping[str, Rule] = field(default_factory=dict)
     codes: tuple[Code, ...] = ()
@@ -398,11 +423,13 @@ class Platform:
     `login` opens a session or raises errors.Failed within the target's timeout. `wires` are those the platform has;
     a kind is offered where one of its drivers' wires is; of those in `addressed` only where the Cluster document has a
     member of that name, which says where to find it. `kinds` are the platform's own versions of kinds, by name, whole:
-    what a document means there, its drivers and its rules. `lacks` are kinds that cannot be had, each with the reason
-    and what to use instead. `dropped` are settings that the platform accepts and ignores: a notice, and not compared.
-    `check` finds what is wrong with a Cluster document. `fitted` is the platform as the cluster of a Cluster document's
-    `spec` has it; `tiers` are the forms that takes, each with a `spec` that leads to it. `real` are the kinds that were
-    proven on a real server, all others on an emulation. `codes` are those of the platform itself.
+    what a document means there, its drivers and its rules. `lacks` are kinds that cannot be had (and `ledger`, where no
+    ledger can be), each with the reason and what to use instead. `dropped` are settings that the platform accepts and
+    ignores: a notice, and not compared. `check` finds what is wrong with a Cluster document. `fitted` is the platform
+    as the cluster of a Cluster document's `spec` has it; `tiers` are the forms that takes, each with a `spec` that
+    leads to it. `implied` is that `spec` with what follows from the rest of it, an address say. `real` are the kinds
+    that were proven on a real server, all others on an emulation. `codes` are those of the platform itself. `keyed`:
+    what is logged in with is a key, and stands for an account that ACLs know by another name.
     """
 
     name: str
@@ -416,5 +443,7 @@ class Platform:
     check: Callable[[Document], Iterable[tuple[Path, str]]] = silent.of_one
     fitted: Callable[[Body], Platform] | None = None
     tiers: Mapping[str, Body] = field(default_factory=dict)
+    implied: Callable[[Body], Body] = silent.unchanged
     real: frozenset[str] = frozenset()
     codes: tuple[Code, ...] = ()
+    keyed: bool = False

@@ -34,6 +34,20 @@ CODES = (
         "The identity that made this plan may not ask the server what it would refuse, or the server does not"
         " know how to answer. The change itself is shown in full; only the server's opinion is missing.",
     ),
+    Code(
+        "KS233",
+        "Deletes what nobody looked at",
+        "The plan was made from a snapshot, and nothing in there says what would be lost. A plan of the live clusters"
+        " looks, and says it by its own codes.",
+        "Look at a plan of the live clusters first.",
+    ),
+    Code(
+        "KS132",
+        "Planned from a snapshot",
+        "The plan compares the spec with what `kstate snapshot` recorded, not with what is live now. No server was"
+        " asked what it would refuse, no secret was followed, and what a change would cost is taken to be the worst. It"
+        " is for looking at: `apply` refuses it and wants a plan of the live clusters, which may find more than this.",
+    ),
 )
 
 

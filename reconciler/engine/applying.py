@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from reconciler.core.book import Owned
+from reconciler.core.events import Event, Say, Step, ended
 from reconciler.core.model import (
     Body,
     Change,
@@ -26,7 +27,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.plan import Plan, cluster_digest
-from reconciler.core.result import AS_PLANNED, Result
+from reconciler.core.result import AS_PLANNED, BEFORE, Result
 from reconciler.core.risk import Approval, Gate, gate
 from reconciler.core.settle import Settled
 from reconciler.engine.clusters import (
@@ -40,6 +41,7 @@ from reconciler.engine.clusters import (
 )
 from reconciler.engine.keeping import (
     Keeper,
+    Spent,
     check_owners,
     check_unused,
     ledger_session,
@@ -55,7 +57,10 @@ from reconciler.ledger.lock import acquire
 from reconciler.platforms import registry as platforms_registry
 from reconciler.secrets.references import resolve
 
+Connections = Mapping[str, Body]
+NONE: Connections = MappingProxyType({})
 STOPPED = "stopped by a signal"
+FORMER = "until what a former apply may still have sent is through"
 ADDRESS = "bootstrap.servers"
 
 
@@ -73,7 +78,12 @@ def stands_in_the_way(plan: Plan, approvals: Sequence[Approval]) -> Gate:
 
 
 def check_fresh(plan: Plan, options: Options) -> None:
-    """Raises Stale for a plan whose time is over."""
+    """Raises Stale for a plan whose time is over, and for one that no live cluster was looked at for."""
+    if plan.snapshot:
+        raise Stale(
+            f"the plan was made from a snapshot of {plan.snapshot}; it shows, and is not applied",
+            hint="Make one on the live clusters: `kstate plan`, or `kstate apply SPEC --expect DIGEST`.",
+        )
     if stamp(options.now) > plan.expires:
         raise Stale(
             f"the plan expired at {plan.expires}", hint="Make a new one with `kstate plan`."
@@ -115,29 +125,41 @@ class _Run:
     def complete(self) -> bool:
         return all(outcome.status is Status.DONE for outcome in self.outcomes) and not self.failure
 
+    def came_to(self, outcomes: Sequence[Outcome], say: Say) -> None:
+        self.outcomes += outcomes
+        for outcome in outcomes:
+            say(ended(outcome))
+
 
 def apply(
-    plan: Plan, options: Options, connections: Mapping[str, Body] = MappingProxyType({})
+    plan: Plan, options: Options, connections: Connections = NONE, clusters: Set[str] | None = None
 ) -> Result:
     """Make it so, on every cluster, or write nothing anywhere.
 
-    The plan says how to connect, unless `connections` do. Raises Unready when any cluster cannot be reached, is another
-    one, is being applied to, or has moved. From the first write on clusters are independent, and every change has an
-    outcome.
+    The plan says how to connect, unless `connections` do. `clusters`: only on these, and only their changes have an
+    outcome. Raises Unready when any cluster cannot be reached, is another one, is being applied to, or has moved. From
+    the first write on clusters are independent, and every change has an outcome.
     """
     check_fresh(plan, options)
     _check_secrets(plan)
+    meant = {cluster.name for cluster in plan.clusters} if clusters is None else clusters
     with ExitStack() as stack:
-        ready = _all_ready(plan, options, connections, stack)
+        ready, spent = _all_ready(plan, options, connections, stack, meant)
         runs, broken = side_by_side(
             ready, lambda name: _apply_cluster(plan, name, ready[name], options)
         )
-    outcomes = {outcome.key: outcome for run in runs.values() for outcome in run.outcomes}
+    lost = _Run()
+    own = [change.key for change in plan.changes if change.key.cluster in meant]
+    lost.came_to([Outcome(k, Status.DONE, BEFORE) for k in own if k.cluster in spent], options.say)
+    reached = {outcome.key for run in (*runs.values(), lost) for outcome in run.outcomes}
+    missing = [key for key in own if key not in reached]
+    lost.came_to([Outcome(key, Status.UNKNOWN) for key in missing], options.say)
+    outcomes = {o.key: o for run in (*runs.values(), lost) for o in run.outcomes}
     failures = {name: error.message for name, error in broken.items()}
     failures |= {name: run.failure for name, run in runs.items() if run.failure}
     return Result(
         plan,
-        tuple(outcomes.get(c.key, Outcome(c.key, Status.UNKNOWN)) for c in plan.changes),
+        tuple(outcomes[key] for key in own),
         written=bool(broken) or any(run.written for run in runs.values()),
         interrupted=options.stop.is_set(),
         failures=tuple(sorted(failures.items())),
@@ -173,33 +195,39 @@ def _references(value: Json, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _all_ready(
-    plan: Plan, options: Options, connections: Mapping[str, Body], stack: ExitStack
-) -> dict[str, _Ready]:
-    """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason."""
+    plan: Plan, options: Options, connections: Connections, stack: ExitStack, meant: Set[str]
+) -> tuple[dict[str, _Ready], Set[str]]:
+    """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason.
+
+    Beside them those on which this very plan came to its end before: there is nothing left of it, whatever came after.
+    """
     touched = {r.key.cluster for r in plan.records} | {c.key.cluster for c in plan.changes}
     peers = {c.name: c.spec for c in plan.clusters} | dict(connections)
     targets = {
         c.name: Target(c.name, peers[c.name], plan.root, options.timeout, peers)
         for c in plan.clusters
-        if c.name in touched
+        if c.name in touched & meant
     }
     sessions, failures = side_by_side(targets, lambda name: _login(plan, targets[name], stack))
     # In the order of the clusters' ids, so that two applies of several clusters cannot block each other.
     keepers: dict[str, Keeper | None] = {}
+    spent: dict[str, KstateError] = {}
     for name in sorted(sessions, key=lambda name: sessions[name].cluster_id):
         if not failures:
             try:
                 keepers[name] = _locked(plan, sessions[name], connections, options, stack)
+            except Spent as error:
+                spent[name] = error
             except KstateError as error:
                 failures[name] = error
-    if failures:
-        raise Unready(failures)
+    if failures or (spent and not keepers):
+        raise Unready(failures or spent)
     ready, failures = side_by_side(
-        sessions, lambda name: _ready(plan, sessions[name], keepers[name], options)
+        keepers, lambda name: _ready(plan, sessions[name], keepers[name], options)
     )
     if failures:
         raise Unready(failures)
-    return ready
+    return ready, spent.keys()
 
 
 def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
@@ -216,25 +244,22 @@ def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
 
 
 def _locked(
-    plan: Plan,
-    session: Session,
-    connections: Mapping[str, Body],
-    options: Options,
-    stack: ExitStack,
+    plan: Plan, session: Session, connections: Connections, options: Options, stack: ExitStack
 ) -> Keeper | None:
     """The ledger, with its lock held until the stack is closed. None without an Estate: nothing is recorded then."""
     if not plan.estate:
         return None
-    options.say(f"{session.cluster}: taking the lock")
+    options.say(Event(Step.LOCKING, session.cluster, words=options.patience))
     home = stack.enter_context(ledger_session(plan.ledger, session, connections, options))
     store = store_on(home, plan.ledger)
     if not store.exists():
         store.create()
     held = acquire(store, session.cluster_id, options.who, wait=options.wait)
     stack.enter_context(held)
+    options.say(Event(Step.LOCKED, session.cluster))
     if held.took_over:
         # At most one batch of a holder that never let go can still be on its way: wait it out, then read.
-        options.say(f"{session.cluster}: waiting out what a former apply may still have sent")
+        options.say(Event(Step.WAITING, session.cluster, words=FORMER))
         time.sleep(options.timeout)
     keeping = look(store, session.cluster_id, plan.estate)
     check_unused(options.seal, keeping.book)
@@ -244,6 +269,8 @@ def _locked(
         "commit": plan.commit,
         "approved": list(options.approved),
         "created": plan.created,
+        # What was narrowed did not look at everything: drift must not take it for a time when all was well.
+        **({"only": list(plan.only)} if plan.only else {}),
     }
     stamp_of = Owned(
         plan.estate, {}, apply=options.apply_id, commit=plan.commit, at=stamp(options.now)
@@ -260,7 +287,6 @@ def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options
     drivers = {
         name: driver_of(kinds[name], platform) for name in sorted({c.key.kind for c in changes})
     }
-    options.say(f"{cluster.name}: reading again what the plan touches")
     settled = met(plan, Look(session, kinds, drivers), keeper, options.say)
     if keeper is not None:
         keeper.begin(_intended(session, platform, keeper), plan)
@@ -287,14 +313,15 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
 
 def _apply_cluster(plan: Plan, cluster: str, ready: _Ready, options: Options) -> _Run:
     """Wave by wave; after one that did not come out right, nothing further is built on it or taken away."""
-    run = _Run([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done])
+    run = _Run()
+    run.came_to([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done], options.say)
     left = {change.key for change in ready.settled.todo}
     for wave in plan.waves_of(cluster):
         todo = [change for change in wave if change.key in left]
         if not run.halted and options.stop.is_set():
             run.halted = STOPPED
         if run.halted:
-            run.outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in todo]
+            run.came_to([Outcome(c.key, Status.SKIPPED, run.halted) for c in todo], options.say)
         elif todo:
             _write_wave(todo, ready, options, run)
     if ready.keeper is not None and not run.failure:
@@ -306,6 +333,7 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
     """One wave written in batches, then read back until it is as planned or the time is over, then recorded."""
     outcomes: list[Outcome] = []
     sent: list[Change] = []
+    options.say(Event(Step.WRITING, ready.session.cluster, total=len(todo)))
     for driver, batch in _batches(todo, ready.drivers):
         if not run.halted and options.stop.is_set():
             run.halted = STOPPED
@@ -316,15 +344,15 @@ def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _R
             continue
         outcomes += _sent(driver, ready.session, batch)
         sent += batch
-        options.say(f"{ready.session.cluster}: {len(sent)} of {len(todo)} sent")
-    outcomes = read_back(
-        sent, outcomes, Look(ready.session, ready.kinds, ready.drivers), options.say
-    )
-    run.outcomes += outcomes
+        count = Event(Step.WRITTEN, ready.session.cluster, batch[0].key.kind, len(sent), len(todo))
+        options.say(count)
+    look = Look(ready.session, ready.kinds, ready.drivers)
+    outcomes = read_back(sent, outcomes, look, options.say)
     # A server that refused all of it has written nothing; where no answer came, it may have.
     run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) or o.partly for o in outcomes)
     if not run.failure and sent:
         _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
+    run.came_to(outcomes, options.say)
     if not run.halted and any(outcome.status is not Status.DONE for outcome in outcomes):
         run.halted = "not tried: something that had to come first failed"
 

@@ -59,7 +59,8 @@ def cell(kind: Kind, platform: Platform) -> Cell:
     driver = kinds_registry.driver(kind, platform)
     if driver is None:
         wires = ", ".join(sorted(d.wire for d in kind.drivers))
-        return Cell(How.NONE, platform.lacks.get(kind.name) or f"it has no {wires}")
+        reason = platform.lacks.get(kind.name) or kind.elsewhere or f"it has no {wires}"
+        return Cell(How.NONE, reason)
     portable = {d.wire for d in kinds_registry.load()[kind.name].drivers}
     return Cell(
         How.NATIVE if driver.wire in portable else How.OWN,

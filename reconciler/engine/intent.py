@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
 
+from reconciler.core import labels
 from reconciler.core.desired import Desired, desired
 from reconciler.core.diff import flat, nest
 from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Place, Platform
 from reconciler.core.near import did_you_mean
+from reconciler.core.plan import Stage
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import TOPIC
 from reconciler.errors import BadUsage, Problem, SpecInvalid
@@ -28,10 +30,17 @@ Wanted = tuple[Document, Platform, Desired]
 def check(spec: Spec) -> None:
     """What kinds and platforms themselves have to say about their documents. Raises SpecInvalid with all of it."""
     problems = list(_strange_platforms(spec))
+    told = _unknown_kinds(spec)
     if not problems:
-        places = {document.name: _Site.of(document) for document in spec.clusters}
-        told = chain(_misplaced(spec, places), _by_themselves(spec, places), _among(spec, places))
-        problems = [Problem(d.file, *d.locate(path), message) for d, path, message in told]
+        sites = {document.name: _Site.of(document) for document in spec.clusters}
+        told = chain(
+            told,
+            _homeless(spec, sites),
+            _misplaced(spec, sites),
+            _by_themselves(spec, sites),
+            _among(spec, sites),
+        )
+    problems += [Problem(d.file, *d.locate(path), message) for d, path, message in told]
     if problems:
         raise SpecInvalid(list(dict.fromkeys(problems)))
 
@@ -81,6 +90,32 @@ class _Site:
 Told = tuple[Document, Path, str]
 
 
+def _unknown_kinds(spec: Spec) -> Iterator[Told]:
+    """Ignore rules for kinds that there are not."""
+    known = kinds_registry.load()
+    for document in spec.ignores:
+        for index, glob in enumerate(cast("Sequence[str]", document.spec["resources"])):
+            kind = glob.partition("/")[0]
+            if kind not in known:
+                words = f"no kind is called `{kind}`{did_you_mean(kind, known)}"
+                yield document, ("spec", "resources", str(index)), words
+
+
+def _homeless(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
+    """Clusters whose ledger is to be where none can be."""
+    if spec.estate is None:
+        return
+    other = cast("Body", spec.estate.spec.get("ledger") or {}).get("cluster")
+    homes = [str(other)] if other else sorted(sites)
+    for name in (name for name in homes if name in sites):
+        platform = sites[name].platform
+        if "ledger" not in platform.wires:
+            reason = platform.lacks.get("ledger", "it has no topics that kstate could keep it in")
+            words = f"{name}: {platform.title} cannot hold the ledger: {reason}"
+            way = "name a cluster that can: `ledger: {cluster: NAME}`"
+            yield spec.estate, LEDGER if other else ("kind",), f"{words}; {way}"
+
+
 def _misplaced(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
     """Documents that none of their clusters can hold."""
     known = {kind.document for kind in kinds_registry.load().values()}
@@ -120,7 +155,12 @@ def _among(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
         for version in versions:
             its = {n for n, site in sites.items() if site.kinds[kind.document] is version}
             here = [narrowed for d in own if (narrowed := _only_for(d, its, len(sites)))]
-            yield from version.among(here, spec.clusters) if here else ()
+            yield from version.among(here, _completed(spec)) if here else ()
+
+
+def _completed(spec: Spec) -> list[Document]:
+    """The Cluster documents as kinds look at them: with addresses that a platform knows by itself."""
+    return [platforms_registry.completed(document) for document in spec.clusters]
 
 
 def _only_for(document: Document, clusters: Set[str], everywhere: int) -> Document | None:
@@ -164,14 +204,51 @@ def _references(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def chosen(spec: Spec, options: Options) -> list[Document]:
-    """The clusters this run is about. Raises BadUsage for one the spec does not have."""
+    """The clusters this run is about. Raises BadUsage for one the spec does not have, and for labels that none has."""
     known = {document.name: document for document in spec.clusters}
     unknown = [name for name in options.clusters if name not in known]
     if unknown:
         raise BadUsage(
             f"no cluster {', '.join(unknown)} in the spec; it has {', '.join(sorted(known))}"
         )
-    return [known[name] for name in sorted(set(options.clusters) or known)]
+    named = labelled([known[n] for n in sorted(set(options.clusters) or known)], options.labels)
+    if not options.waves:
+        return named
+    inside = {name for stage in stages(spec, options) for name in stage.clusters}
+    return [document for document in named if document.name in inside]
+
+
+def stages(spec: Spec, options: Options) -> tuple[Stage, ...]:
+    """The chosen clusters in the order of the waves; one that several fit belongs to the first of them."""
+    left = chosen(spec, replace(options, waves=()))
+    found = []
+    for selector in options.waves:
+        every = labelled(chosen(spec, replace(options, waves=())), [selector])
+        own = [document for document in every if document in left]
+        if not own:
+            raise BadUsage(f"--wave {selector}: its clusters belong to a wave before it")
+        found.append(Stage(selector, tuple(document.name for document in own)))
+        left = [document for document in left if document not in own]
+    return tuple(found)
+
+
+def outside(spec: Spec, options: Options) -> list[str]:
+    """Chosen clusters that no wave names: they are left as they are, and that is said."""
+    if not options.waves:
+        return []
+    inside = {document.name for document in chosen(spec, options)}
+    every = chosen(spec, replace(options, waves=()))
+    return [document.name for document in every if document.name not in inside]
+
+
+def labelled(documents: Sequence[Document], selectors: Sequence[str]) -> list[Document]:
+    """Those that fit every selector. Raises BadUsage where none does: a run about nothing would look like success."""
+    found = [d for d in documents if all(labels.fits(s, labels.labels(d)) for s in selectors)]
+    if documents and not found:
+        there = ", ".join(labels.known(documents)) or "none"
+        asked = " and ".join(selectors)
+        raise BadUsage(f"no cluster is labelled {asked}; the labels there are: {there}")
+    return found
 
 
 def desired_of(spec: Spec, document: Document) -> Wanted:
@@ -190,8 +267,11 @@ def desired_of(spec: Spec, document: Document) -> Wanted:
 def _placed(spec: Spec, cluster: Document, known: Mapping[str, Kind]) -> Iterator[Document]:
     """Every document with what it takes from Cluster documents filled in."""
     kinds = {kind.document: kind for kind in known.values()}
-    every = (*spec.clusters, *spec.documents)
-    place = Place(cluster, {(document.kind, document.name): document for document in every})
+    every = (*_completed(spec), *spec.documents)
+    place = Place(
+        platforms_registry.completed(cluster),
+        {(document.kind, document.name): document for document in every},
+    )
     for document in spec.documents:
         kind = kinds.get(document.kind)
         yield kind.placed(document, place) if kind else document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -12,6 +12,8 @@ from typing import cast
 from reconciler import __version__
 from reconciler.core.desired import NAME, Desired, in_owned
 from reconciler.core.diff import diff, flat, nest
+from reconciler.core.events import Event, Step
+from reconciler.core.ignore import expired, rules, said, unmatched
 from reconciler.core.model import (
     Body,
     Change,
@@ -24,7 +26,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
-from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
+from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, Stage
 from reconciler.core.risk import assess, destroying, doubted, protect, watching, with_risks
 from reconciler.engine.clusters import (
     Options,
@@ -43,7 +45,10 @@ from reconciler.engine.intent import (
     desired_of,
     ledger_of,
     masked,
+    outside,
 )
+from reconciler.engine.intent import stages as stages_of
+from reconciler.engine.offline import age, recorded, told
 from reconciler.engine.reading import agreed
 from reconciler.engine.survey import Survey, covered, nearby, survey, to_come
 from reconciler.errors import KstateError, Problem, SpecInvalid
@@ -77,19 +82,43 @@ class _Part:
     records: tuple[Bookkeeping, ...]
     protected: tuple[Key, ...]
     notices: tuple[str, ...]
+    matched: frozenset[str]
 
 
-def plan(spec: Spec, options: Options) -> Planned:
-    """Read every cluster, side by side, and say what would have to change. Nothing is written anywhere."""
+View = Callable[[Survey], Survey]
+
+
+def as_it_is(found: Survey) -> Survey:
+    """The view of an ordinary plan: all of what is wanted."""
+    return found
+
+
+def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
+    """Read every cluster, side by side, and say what would have to change. Nothing is written anywhere.
+
+    `view` narrows what is wanted on a cluster, once it is known what is there.
+    """
     check(spec)
-    check_references(spec, options)
-    wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
+    if options.snapshot is None:
+        check_references(spec, options)
+    wanted = {document.name: _wanted(spec, document, options) for document in chosen(spec, options)}
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:
         raise SpecInvalid(sorted(set(conflicts)))
-    parts, failures = side_by_side(wanted, lambda name: _plan_cluster(spec, wanted[name], options))
+    parts, failures = side_by_side(
+        wanted, lambda name: _plan_cluster(spec, wanted[name], options, view)
+    )
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
+    owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
+    made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
     return Planned(made, failures, connections(spec))
+
+
+def _wanted(spec: Spec, document: Document, options: Options) -> Wanted:
+    found, platform, want = desired_of(spec, document)
+    if options.snapshot is not None:
+        platform = recorded(platform, options.snapshot)
+    return found, platform, want
 
 
 def _problems(want: Desired) -> Iterator[Problem]:
@@ -97,14 +126,15 @@ def _problems(want: Desired) -> Iterator[Problem]:
         yield Problem(document.file, *document.locate(NAME), message)
 
 
-def _plan_cluster(spec: Spec, wanted: Wanted, options: Options) -> _Part:
+def _plan_cluster(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
     """One cluster, read again as long as its servers say that it is not as it was read."""
-    look = partial(_look, spec, wanted, options)
+    look = partial(_look, spec, wanted, options, view)
     return agreed(look, lambda part: doubted(part.changes), options.say)
 
 
-def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
-    with survey(spec, wanted, options) as found:
+def _look(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
+    with survey(spec, wanted, options) as surveyed:
+        found = view(surveyed)
         changes = _assessed(found, options)
     document, want, keeping = found.document, found.want, found.keeping
     owned = len(keeping.book.owned_by(keeping.estate))
@@ -122,6 +152,7 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         tuple(_records(want, keeping, found.live, options.only, document.name)),
         tuple(sorted(changed & want.protected)),
         tuple(_notices(spec, found)),
+        found.matched,
     )
 
 
@@ -134,9 +165,10 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     concerned = kinds | _watching(found, kinds)
     worlds = {name: _world(name, found) for name in found.kinds if name in concerned}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
-    options.say(f"{cluster}: asking the servers about {len(changes)} changes")
+    options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
     changes = vetted(found.session, found.drivers, changes)
+    options.say(Event(Step.VETTED, cluster, total=len(changes)))
     protected = frozenset(want.protected | found.keeping.protected(cluster))
     changes = protect(changes, protected, destroying(found.kinds.values()))
     return changes + _select(_impossible(found), options.only)
@@ -151,7 +183,9 @@ def _watching(found: Survey, changed: Set[str]) -> set[str]:
 def _notices(spec: Spec, found: Survey) -> Iterator[str]:
     if found.keeping.estate and not found.keeping.there:
         yield _first_apply(spec, found.document)
+    yield from told(found.session, masked(found.document))
     yield from unproven(found)
+    yield from said(found.hidden)
     yield from (f"{key}: {tried.words}" for key, tried in sorted(found.tried.items()))
 
 
@@ -178,19 +212,23 @@ class Aims:
 
 def _records(
     want: Desired, keeping: Keeping, live: State, only: Sequence[str], cluster: str
-) -> Iterator[Bookkeeping]:
+) -> list[Bookkeeping]:
     """Records that are no longer so: protection that was given or taken away, and what is gone for good."""
-    for key in sorted(() if keeping.trouble else keeping.last(cluster)):
-        if not matches(key, only):
-            continue
-        if key not in want.state and key not in live:
-            yield Bookkeeping(key, None)
-        elif key in want.state and keeping.protects(key) != (key in want.protected):
-            yield Bookkeeping(key, key in want.protected)
+    if keeping.trouble:
+        return []
+    last, wanted = keeping.last(cluster), want.state
+    gone = [Bookkeeping(key, None) for key in last if key not in wanted and key not in live]
+    turned = [
+        Bookkeeping(key, key in want.protected)
+        for key in keeping.protected(cluster) ^ want.protected
+        if key in last and key in wanted
+    ]
+    changed = [record for record in (*gone, *turned) if matches(record.key, only)]
+    return sorted(changed, key=lambda record: record.key)
 
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:
-    """The differences, with what preconditions need read for just those that differ."""
+    """The differences. What preconditions need is read for just those that differ, where the first look lacks it."""
     kinds = found.kinds
 
     def differences(there: State) -> list[Change]:
@@ -200,7 +238,11 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
     first = differences(found.live)
     closer: dict[Key, Resource] = {}
     for name, driver in found.drivers.items():
-        moved = frozenset(c.key.name for c in first if c.key.kind == name and c.before is not None)
+        moved = frozenset(
+            c.key.name
+            for c in first
+            if c.key.kind == name and c.before is not None and not found.live[c.key].facts
+        )
         if moved and kinds[name].facts:
             scope = replace(found.looks[name], names=moved, others=False, facts=True)
             closer.update(state_of(found.session, name, driver, scope))
@@ -210,7 +252,8 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
 def _completed(change: Change, found: Survey) -> Change:
     """An update of what holds a secret carries all that is wanted: a server that stores secrets takes nothing less."""
     kind, wanted = found.kinds[change.key.kind], found.want.state
-    if not kind.secrets or change.before is None or change.after is None or kind.whole:
+    least = kind.secrets or kind.complete
+    if not least or change.before is None or change.after is None or kind.whole:
         return change
     whole = dict(flat(wanted[change.key].settings)) | dict(flat(change.after))
     return replace(change, after=nest(sorted(whole.items())))
@@ -264,23 +307,62 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
     no_estate = (
         "no Estate document: kstate records no ownership and proposes no deletions on its own"
     )
+    stages, left = _answered(spec, options, parts), outside(spec, options)
     return Plan(
         clusters=tuple(part.cluster for part in parts),
         waves=order(changes, kinds_registry.load(), platforms_registry.kind_of(connections(spec))),
         created=stamp(options.now),
-        expires=stamp(options.now + LIFETIME),
+        expires=options.snapshot.expires if options.snapshot else stamp(options.now + LIFETIME),
         kstate=__version__,
         estate=estate,
         commit=options.commit,
         root=options.root,
-        partial=bool(options.clusters or options.only),
+        partial=bool(options.clusters or options.labels or options.only or left),
         only=tuple(sorted(options.only)),
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
         unmanaged=tuple(name for part in parts for name in part.unmanaged),
-        notices=(*(() if estate else (no_estate,)), *(n for part in parts for n in part.notices)),
+        notices=(
+            *(() if estate else (no_estate,)),
+            *_order(stages, left),
+            *(n for part in parts for n in part.notices),
+            *unheeded(spec, options, (part.matched for part in parts)),
+        ),
         ledger=ledger_of(spec),
         protected=tuple(key for part in parts for key in part.protected),
         records=tuple(record for part in parts for record in part.records),
-        risks=tuple(risk for part in parts for risk in part.risks),
+        risks=(
+            *expired(rules(spec.ignores), today(options)),
+            *age(options.snapshot, options.now, changes),
+            *(risk for part in parts for risk in part.risks),
+        ),
+        snapshot=options.snapshot.taken if options.snapshot else "",
+        stages=stages,
     )
+
+
+def today(options: Options) -> str:
+    return options.now.date().isoformat()
+
+
+def unheeded(spec: Spec, options: Options, matched: Iterable[frozenset[str]]) -> Iterator[str]:
+    """Ignore rules that hold and speak of nothing, where everything was looked at."""
+    if not (options.clusters or options.labels or options.only):
+        holding = [rule for rule in rules(spec.ignores) if rule.holds(today(options))]
+        yield from unmatched(holding, frozenset().union(*matched))
+
+
+def _answered(spec: Spec, options: Options, parts: Sequence[_Part]) -> tuple[Stage, ...]:
+    """The stages as far as their clusters are in the plan."""
+    there = {part.cluster.name for part in parts}
+    found = stages_of(spec, options) if options.waves else ()
+    short = (Stage(s.label, tuple(n for n in s.clusters if n in there)) for s in found)
+    return tuple(stage for stage in short if stage.clusters)
+
+
+def _order(stages: Sequence[Stage], left: Sequence[str]) -> Iterator[str]:
+    if stages:
+        told = (f"{stage.label} ({', '.join(stage.clusters)})" for stage in stages)
+        yield f"one after the other, each once the one before came out right: {', then '.join(told)}"
+    if left:
+        yield f"in no wave, so left as they are: {', '.join(left)}"

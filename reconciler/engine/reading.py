@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reconciler.core.desired import with_unseen
+from reconciler.core.events import Event, Say, Step, silent
 from reconciler.core.model import (
     Action,
     Body,
@@ -23,12 +24,15 @@ from reconciler.core.model import (
     Status,
 )
 from reconciler.core.settle import remaining, settle
-from reconciler.engine.clusters import Say, asked, fields_of, state_of
+from reconciler.engine.clusters import asked, fields_of, state_of
 from reconciler.errors import Failed
 
 T = TypeVar("T")
 # Seconds. A single broker was up to 5 s behind with a thousand new topics.
 AGREEMENT = 30.0
+
+UNSEEN = "until what was written can be read"
+BEHIND = "until a server reads what it says is there already"
 
 
 def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
@@ -58,7 +62,7 @@ def agreed(look: Callable[[], T], doubts: Callable[[T], Sequence[Key]], say: Say
         open_ = doubts(seen)
         if not open_ or time.monotonic() > end:
             return seen
-        say(f"{open_[0]} is not as it was read, says the server: reading again")
+        say(Event(Step.WAITING, open_[0].cluster, open_[0].kind, words=BEHIND))
         time.sleep(pause)
         pause = min(pause * 1.6, 2.0)
 
@@ -71,6 +75,7 @@ class Look:
     kinds: Mapping[str, Kind]
     drivers: Mapping[str, Driver]
     unseen: Mapping[Key, Body] = field(default_factory=dict)
+    say: Say = silent
 
 
 def read_back(
@@ -79,9 +84,8 @@ def read_back(
     """Nothing is done because a server said so: it is done when it can be read."""
     if not sent:
         return list(outcomes)
-    look = replace(look, unseen=dict(_believed(sent, outcomes)))
+    look = replace(look, unseen=dict(_believed(sent, outcomes)), say=say)
     refused = {outcome.key for outcome in outcomes if outcome.status is Status.FAILED}
-    say(f"{look.session.cluster}: reading back {len(sent)} changes")
     awaited = [change for change in sent if change.key not in refused]
     seen = _wait(awaited, look) if awaited else _Seen()
     # Somebody else may have done the same in between: then the refusal was right, and so is the end state.
@@ -114,8 +118,11 @@ def _wait(changes: Sequence[Change], look: Look) -> _Seen:
     while True:
         seen = _seen(look, changes)
         in_a_row = in_a_row + 1 if len(seen.as_planned) == len(changes) else 0
+        counts = len(seen.as_planned), len(changes)
         if in_a_row >= needed or time.monotonic() > end:
+            look.say(Event(Step.READ_BACK, look.session.cluster, "", *counts))
             return seen
+        look.say(Event(Step.WAITING, look.session.cluster, "", *counts, UNSEEN))
         time.sleep(pause)
         pause = min(pause * 1.6, 1.0)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.book import claimed
 from reconciler.core.desired import with_unseen
+from reconciler.core.events import Event, Say, Step
 from reconciler.core.model import Action, Body, Change, Key, Level, State
 from reconciler.core.plan import Plan
 from reconciler.core.risk import doubted
 from reconciler.core.settle import Moved, Settled, settle
-from reconciler.engine.clusters import Say, vetted
+from reconciler.engine.clusters import vetted
 from reconciler.engine.keeping import Keeper
 from reconciler.engine.reading import Look, agreed, touched
 from reconciler.errors import Stale
@@ -51,7 +52,7 @@ def met(plan: Plan, look: Look, keeper: Keeper | None, say: Say) -> Settled:
     Raises Drifted when it is neither as planned from nor as planned for, Stale when a change costs something else now.
     """
     found = agreed(
-        lambda: _met(plan, look, keeper),
+        lambda: _met(plan, look, keeper, say),
         lambda met: doubted(now for _, now in met.weighed),
         say,
     )
@@ -61,10 +62,12 @@ def met(plan: Plan, look: Look, keeper: Keeper | None, say: Say) -> Settled:
     return found.settled
 
 
-def _met(plan: Plan, look: Look, keeper: Keeper | None) -> _Met:
+def _met(plan: Plan, look: Look, keeper: Keeper | None, say: Say) -> _Met:
     cluster = look.session.cluster
     changes = _changes(plan, look)
+    say(Event(Step.READING, cluster))
     live = touched(look.session, look.drivers, changes)
+    say(Event(Step.READ, cluster, done=len(live)))
     recorded = _recorded(cluster, live, keeper)
     known = {**recorded, **dict(_found_unfit(plan, look, recorded, keeper))}
     settled = settle(changes, with_unseen(live, known, look.kinds))

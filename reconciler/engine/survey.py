@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.book import claimed
-from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.desired import Desired, by_kind, with_unseen
+from reconciler.core.estate import Live
+from reconciler.core.events import Event, Say, Step
+from reconciler.core.ignore import Hidden, hold, rules
 from reconciler.core.model import (
     Body,
     Condition,
@@ -25,9 +28,10 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.ownership import Keeping
-from reconciler.engine.clusters import Options, Say, asked, driver_of, fields_of, login, state_of
-from reconciler.engine.intent import Wanted, connections, desired_of, ledger_of
+from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
+from reconciler.engine.intent import Wanted, bookkeeping, connections, desired_of, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
+from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
@@ -36,7 +40,11 @@ from reconciler.spec.folder import Spec
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets."""
+    """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets.
+
+    `last` are the settings last applied. `hidden` is what ignore rules kept out of `want` and `last`, and `matched` are
+    the names of those that speak of anything here.
+    """
 
     document: Document
     platform: Platform
@@ -52,14 +60,13 @@ class Survey:
     tried: Mapping[Key, Condition]
     peers: Mapping[str, Body]
     spec: Spec
+    last: State = field(default_factory=dict)
+    hidden: tuple[Hidden, ...] = ()
+    matched: frozenset[str] = frozenset()
 
     @property
     def cluster(self) -> str:
         return self.document.name
-
-    @property
-    def last(self) -> State:
-        return self.keeping.last(self.cluster)
 
 
 @contextmanager
@@ -70,10 +77,10 @@ def survey(
     document, platform, want = wanted
     peers = connections(spec)
     target = Target(document.name, document.spec, options.root, options.timeout, peers)
-    options.say(f"{document.name}: connecting")
+    options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
-        looks = _looks(document.name, want, keeping, every_field=every_field)
+        looks = _looks(want, keeping, every_field=every_field)
         kinds = {name: kinds_registry.on(platform)[name] for name in looks}
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
@@ -85,7 +92,30 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        yield Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, spec)
+        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, spec, last)
+        if options.seen is not None:
+            options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
+        yield _held(spec, surveyed, options)
+
+
+def _held(spec: Spec, found: Survey, options: Options) -> Survey:
+    """With what ignore rules leave as it is out of every comparison."""
+    given = [rule for rule in rules(spec.ignores) if rule.holds(options.now.date().isoformat())]
+    if not given:
+        return found
+    held = hold(given, found.want.state, found.last, found.live)
+    want = replace(found.want, state=dict(held.want))
+    return replace(found, want=want, last=held.last, hidden=held.hidden, matched=held.matched)
+
+
+def _alive(found: Survey, own: Set[Key]) -> Iterator[Live]:
+    """Everything that is there but what kstate keeps for itself, for a report that shows the estate."""
+    managed = {*found.want.state, *found.last, *covered(found)}
+    for key in sorted(found.live.keys() - own):
+        resource = found.live[key]
+        sources = tuple(found.want.sources.get(key, ()))
+        owner = found.want.owners.get(key, "")
+        yield Live(key, resource.settings, owner, sources, key in managed)
 
 
 def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
@@ -101,51 +131,61 @@ def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, l
     return keeping, [Risk("KS131", words)]
 
 
-def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
+def _looks(want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
     """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
-    last = keeping.last(cluster)
+    last, wanted = keeping.applied(), by_kind(want.state)
     intent = keeping.book.intents.get(keeping.estate)
     intended = intent.wanted if intent else {}
     looks = {}
     for kind in sorted(kinds_registry.load()):
-        owned = {key.name: resource for key, resource in last.items() if key.kind == kind}
-        found = want.names(kind) | owned.keys() | names(intended, kind)
+        known, bodies = last.get(kind, {}), wanted.get(kind, {})
+        absent = (key.name for key in want.absent if key.kind == kind)
+        found = frozenset((*bodies, *known, *absent, *names(intended, kind)))
         if found:
-            fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
-            going = {k.name: resource for k, resource in want.unwanted.items() if k.kind == kind}
-            known = {name: resource.settings for name, resource in (owned | going).items()}
+            fields = fields_of(bodies.values()) | fields_of(known.values())
+            going = {k.name: r.settings for k, r in want.unwanted.items() if k.kind == kind}
+            known = {**known, **going}
             looks[kind] = Scope(
-                frozenset(found),
+                found,
                 None if every_field else fields,
                 others=True,
-                wanted=_over(known, want.bodies(kind)),
+                wanted=_over(known, bodies),
             )
     return looks
 
 
-def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Body]:
+def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> Mapping[str, Body]:
     """What is wanted; None for what was applied before and is wanted no more: to be taken back it has to be read."""
+    if not (any(known.values()) or any(wanted.values())):
+        return {}  # their names say it all
     return {**known, **{name: asked(known.get(name, {}), body) for name, body in wanted.items()}}
 
 
 def _read(
     session: Session, drivers: Mapping[str, Driver], looks: Mapping[str, Scope], say: Say
 ) -> State:
-    say(f"{session.cluster}: reading {', '.join(sorted(drivers)) or 'nothing'}")
+    def read(kind: str) -> State:
+        found = state_of(session, kind, drivers[kind], looks[kind])
+        say(Event(Step.READ, session.cluster, kind, done=len(found)))
+        return found
+
+    for kind in drivers:
+        say(Event(Step.READING, session.cluster, kind))
     with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
-        read = pool.map(lambda name: state_of(session, name, drivers[name], looks[name]), drivers)
-        return {key: resource for state in read for key, resource in state.items()}
+        states = pool.map(read, drivers)
+        return {key: resource for state in states for key, resource in state.items()}
 
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
     """What stands for settings that no server tells: the record, or the wish itself where nobody recorded anything."""
+    hidden = {name: kind.unseen for name, kind in kinds.items() if kind.unseen}
     return {
         key: {
             name: (last[key].settings.get(name) if key in last else resource.settings[name])
-            for name in kinds[key.kind].unseen & resource.settings.keys()
+            for name in hidden[key.kind] & resource.settings.keys()
         }
         for key, resource in wanted.items()
-        if key.kind in kinds and kinds[key.kind].unseen
+        if key.kind in hidden
     }
 
 
@@ -223,8 +263,11 @@ def _everything(found: Survey, cluster: str, kind: str) -> dict[str, Resource]:
     """All of a kind on a cluster, without configurations that nobody asked for."""
     session = found.session
     at = session if cluster == session.cluster else session.peer(cluster)
-    platform = platforms_registry.of(found.peers[cluster])
-    driver = driver_of(kinds_registry.on(platform)[kind], platform)
+    if isinstance(at, RecordedSession):
+        driver: Driver = at.driver(kind)
+    else:
+        platform = platforms_registry.of(found.peers[cluster])
+        driver = driver_of(kinds_registry.on(platform)[kind], platform)
     return {r.name: r for r in driver.read(at, Scope(names=None, fields=frozenset()))}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients import connect
-from reconciler.clients.connect_config import resolved_all, veiled
+from reconciler.clients.connect_config import recorded, resolved_all, veiled
 from reconciler.clients.connect_workers import (
     WIRE,
     Plugins,
@@ -88,6 +88,9 @@ def _resource(
 ) -> Resource:
     wanted = cast("Body", scope.wanted.get(name, {}).get("config") or {})
     passwords = secret.get(one.config.get("connector.class", ""), frozenset())
+    if scope.facts:
+        bare, verdicts = recorded(one.config, wanted, passwords, session)
+        return Resource(name, {"config": bare, "state": one.state}, verdicts)
     config, unproven = veiled(one.config, wanted, passwords, session)
     settings: Body = {"config": config, "state": one.state}
     return Resource(name, settings, unproven=unproven)

@@ -9,9 +9,10 @@ from reconciler.clients.connect_config import problems
 from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Platform, Resource
 from reconciler.core.units import duration_ms
-from reconciler.kinds.mirror_driver import MirrorDriver
+from reconciler.kinds.mirror_driver import MirrorDriver, recall
 from reconciler.kinds.mirror_flow import carried, connectors, pattern_problems, placed
 from reconciler.kinds.mirror_health import health
+from reconciler.kinds.mirror_import import documents, unsaid
 from reconciler.kinds.mirror_loops import loops
 from reconciler.kinds.mirror_risks import CODES, RULES, copies_rule
 
@@ -27,6 +28,8 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
 def check(document: Document) -> Iterator[tuple[Path, str]]:
     """What the JSON Schema cannot say."""
     spec = document.spec
+    if "connect" not in spec:
+        yield ("spec",), "the key `connect` is missing: which workers copy?"
     for member in ("topics", "groups", "exclude"):
         yield from pattern_problems(spec, member)
     if (interval := spec.get("interval")) is not None:
@@ -70,6 +73,11 @@ def _placement(
         yield document, ("spec", "source"), f"the source is {source.name}, and so is the target"
     security = cast("Mapping[str, Body]", document.spec.get("security") or {})
     for end, cluster in (("source", source), ("target", target)):
+        if "bootstrap" not in cluster.spec:
+            told = (
+                f"the Cluster document of {cluster.name} has no `bootstrap`, which the workers need"
+            )
+            yield document, ("spec",), told
         protocol = cast("Body", cluster.spec.get("kafka") or {}).get("security.protocol")
         own = str(protocol or "PLAINTEXT").upper()
         if own != "PLAINTEXT" and "security.protocol" not in security.get(end, {}):
@@ -113,6 +121,9 @@ KIND = Kind(
     among=among,
     placed=placed,
     drivers=(MirrorDriver(),),
+    documents=documents,
+    unsaid=unsaid,
+    recalled=recall,
     after=("acl", "connector", "quota", "schema", "topic", "user"),
     whole=True,
     secrets=frozenset({"connectors"}),

@@ -34,7 +34,7 @@ def why_not(kind: Kind, platform: Platform, cluster: Body) -> str:
     """Why a cluster cannot hold a kind, in words that go on from its name; empty where it can."""
     found = driver(kind, platform)
     if found is None:
-        reason = platform.lacks.get(kind.name)
+        reason = platform.lacks.get(kind.name) or kind.elsewhere
         return f"{platform.title} does not offer {kind.name}" + (f": {reason}" if reason else "")
     if found.wire in platform.addressed and found.wire not in cluster:
         return f"the Cluster document has no `{found.wire}`, so nobody knows where its {kind.name}s are"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from reconciler.clients import schemas
@@ -25,8 +25,15 @@ from reconciler.core.model import (
     Status,
 )
 from reconciler.errors import Failed, ServerRefused
-from reconciler.kinds.schema_changes import RANK, broken, differences
+from reconciler.kinds.schema_changes import broken, differences
 from reconciler.kinds.schema_forms import fingerprint, live_shape, text_of
+from reconciler.kinds.schema_steps import (
+    LEVELS,
+    is_permanent,
+    loosened_before,
+    planned,
+    rewritten,
+)
 
 AS_DECLARED = "as declared, "
 SHOWN = 8
@@ -45,16 +52,19 @@ class SchemaDriver:
         asked = [name for name in there if scope.names is None or name in scope.names]
         unlisted = sorted((scope.names or frozenset()) - set(there))
         seen = _Seen(registry)
-        yield from side_by_side(asked, lambda name: _resource(seen, name, scope))
+        look = _recorded if scope.facts else _resource
+        yield from side_by_side(asked, lambda name: look(seen, name, scope))
         found = side_by_side(unlisted, lambda name: _unlisted(seen, name, scope))
-        yield from (resource for resource in found if resource is not None)
+        late = [resource for resource in found if resource is not None]
+        names = [resource.name for resource in late]
+        yield from side_by_side(names, lambda n: look(seen, n, scope)) if scope.facts else late
         if scope.others and scope.names is not None:
             yield from (Resource(name, {}) for name in there if name not in scope.names)
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """What the registry and our own comparison say of new versions, and who refers to what is to go."""
         registry = registry_of(session)
-        going = {c.key.name: _permanent(c) for c in changes if c.action is Action.DELETE}
+        going = {c.key.name: is_permanent(c) for c in changes if c.action is Action.DELETE}
         coming = {c.key.name for c in changes if c.action is not Action.DELETE}
         view = _View(registry, going, frozenset(coming))
         found = side_by_side(changes, lambda change: list(_risks(view, change)))
@@ -97,7 +107,7 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
     unproven: tuple[str, ...] = ()
     if latest is not None and _to_the_registry_the_same(seen.registry, latest, settings, wanted):
         settings |= {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
-        unproven = ("it differs, and the registry holds both to be one version (comments, say)",)
+        unproven = (TAKEN,)
     settings |= _levels(seen, name, scope, wanted)
     return Resource(name, settings, dict(_beside(seen, name, scope, wanted)), unproven)
 
@@ -112,9 +122,6 @@ def _unlisted(seen: _Seen, name: str, scope: Scope) -> Resource | None:
     # Apicurio tells nothing more of it; what it refers to says what it has to go before.
     refers = {"references": wanted["references"]} if wanted.get("references") else {}
     return Resource(name, {"deleted": "softly", **refers})
-
-
-LEVELS = ("compatibility", "mode")
 
 
 def _levels(seen: _Seen, name: str, scope: Scope, wanted: Body) -> Iterator[tuple[str, Json]]:
@@ -135,6 +142,30 @@ def _beside(seen: _Seen, name: str, scope: Scope, wanted: Body) -> Iterator[tupl
 
 
 NEWEST = ("type", "schema", "references")
+TAKEN = "it differs, and the registry holds both to be one version (comments, say)"
+
+
+def _recorded(seen: _Seen, name: str, scope: Scope) -> Resource:
+    """A subject by itself, with the facts by which it can be compared later, when no registry can be asked."""
+    latest = schemas.version(seen.registry, name)
+    if latest is None:
+        return Resource(name, {})
+    plain = replace(scope, names=None, facts=False, wanted={})
+    facts: dict[str, Json] = {"text": latest.text}
+    facts |= {m: schemas.in_force(seen.registry, m, name) for m in ("compatibility", "mode")}
+    facts["references"] = {r.name: _meaning(seen, r) for r in latest.references}
+    wanted = scope.wanted.get(name, {})
+    if wanted and _resource(seen, name, replace(scope, facts=False)).unproven:
+        facts["taken_for"] = {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
+    return replace(_resource(seen, name, plain), facts=facts)
+
+
+def _meaning(seen: _Seen, found: Reference) -> Body:
+    """Whether the version that is referred to is the newest, and what it means."""
+    newest = seen.version(found.subject, schemas.LATEST)
+    there = seen.version(found.subject, found.version)
+    means = fingerprint(there.kind, live_shape(there.kind, there.text)) if there else ""
+    return {"newest": newest is not None and newest.version == found.version, "means": means}
 
 
 def _newest(seen: _Seen, latest: Version, wanted: Body) -> Iterator[tuple[str, Json]]:
@@ -206,17 +237,17 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
     if change.after is None:
         yield from _deletion(view, change)
         return
-    if change.before is not None and not _rewritten(change):
+    if change.before is not None and not rewritten(change):
         return
     yield from _unrecognised(view, change.after)
-    missing = [s for s in _subjects(change.after) if s not in view.coming and not _there(view, s)]
+    missing = [s for s in subjects(change.after) if s not in view.coming and not _there(view, s)]
     for subject in missing:
         yield Risk("KS943", f"there is no subject {subject}, here or in this plan")
     if change.before is None or missing or "schema" not in change.before:
         return
-    if _subjects(change.after) & view.coming:
+    if subjects(change.after) & view.coming:
         yield Risk("KS142", "it stands upon schemas that this plan registers first")
-        yield from _ours(change, _level(view, change))
+        yield from ours(change, _level(view, change))
         return
     yield from _older(view, change, wanted_version(view.registry, name, change.after))
 
@@ -230,15 +261,10 @@ def _unrecognised(view: _View, after: Body) -> Iterator[Risk]:
             told = (
                 "it has neither `$schema` nor `properties`, by which Apicurio knows a JSON Schema"
             )
-            yield Risk("KS146", told)
+            yield Risk("KS148", told)
 
 
-def _rewritten(change: Change) -> bool:
-    """Whether a new version comes of it."""
-    return any(edit.path[0] in ("type", "schema", "references") for edit in change.edits)
-
-
-def _subjects(settings: Body) -> frozenset[str]:
+def subjects(settings: Body) -> frozenset[str]:
     return frozenset(str(reference["subject"]) for reference in _listed(settings).values())
 
 
@@ -264,26 +290,26 @@ def _compatibility(view: _View, change: Change, wanted: Version) -> Iterator[Ris
         return
     if level != now:
         yield Risk("KS142", f"the registry is asked under {now}; from this change on it is {level}")
-        yield from _ours(change, level)
+        yield from ours(change, level)
         return
     try:
         fine, said = schemas.compatible(view.registry, wanted, with_all=_with_all(level))
     except ServerRefused as refused:
         # Apicurio 3.3.2 looks up no references when it is asked, and calls what needs them a syntax violation.
         yield Risk("KS142", f"the registry did not take the question: {refused.message}")
-        yield from _ours(change, level)
+        yield from ours(change, level)
         return
     if not fine:
         told = [_some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
-        ours = list(_ours(change, level))
-        yield from ours or (Risk("KS945", f"under {level}: {words}") for words in told + said)
+        found = list(ours(change, level))
+        yield from found or (Risk("KS945", f"under {level}: {words}") for words in told + said)
 
 
 def _with_all(level: str) -> bool:
     return level.endswith("_TRANSITIVE")
 
 
-def _ours(change: Change, level: str) -> Iterator[Risk]:
+def ours(change: Change, level: str) -> Iterator[Risk]:
     """What our own comparison finds. It knows Avro's rules exactly; of the others the registry is the judge."""
     before, after = change.before or {}, change.after or {}
     if before.get("type") == after.get("type") == "AVRO":
@@ -292,9 +318,13 @@ def _ours(change: Change, level: str) -> Iterator[Risk]:
 
 
 def _level(view: _View, change: Change) -> str:
+    return in_force_at(change, _level_now(view, change))
+
+
+def in_force_at(change: Change, now: str) -> str:
     """The level under which the new version is registered."""
     wanted = (change.after or {}).get("compatibility")
-    return str(wanted) if wanted and _before_it(change) else _level_now(view, change)
+    return str(wanted) if wanted and loosened_before(change) else now
 
 
 def _level_now(view: _View, change: Change) -> str:
@@ -302,26 +332,37 @@ def _level_now(view: _View, change: Change) -> str:
 
 
 def _deletion(view: _View, change: Change) -> Iterator[Risk]:
-    name, permanent = change.key.name, _permanent(change)
-    referrers = sorted(schemas.referrers(view.registry, name).items())
-    if held := [other for other, is_there in referrers if is_there and other not in view.going]:
+    referrers = schemas.referrers(view.registry, change.key.name)
+    deleted = "deleted" in (change.before or {})
+    versions = schemas.count(view.registry, change.key.name, deleted=deleted)
+    counted = schemas.is_apicurio(view.registry)
+    yield from deletion(change, referrers, view.going, versions, counted=counted)
+
+
+def deletion(
+    change: Change,
+    referrers: Mapping[str, bool],
+    going: Mapping[str, bool],
+    versions: int | None,
+    *,
+    counted: bool = False,
+) -> Iterator[Risk]:
+    """What deleting costs. `going`: what else goes, and whether for good; `versions` is None where nobody counted.
+
+    `referrers` are there, or deleted softly (False); `counted`: the registry counts those too.
+    """
+    if held := sorted(n for n, is_there in referrers.items() if is_there and n not in going):
         yield Risk("KS944", f"it is part of {_some(held)}")
-    softly = [other for other, _ in referrers if view.going.get(other) is False]
-    before = [other for other, is_there in referrers if not is_there and other not in view.going]
-    if before or (softly and schemas.is_apicurio(view.registry)):
+    softly = sorted(name for name in referrers if going.get(name) is False)
+    before = sorted(n for n, is_there in referrers.items() if not is_there and n not in going)
+    if before or (softly and counted):
         told = f"it is part of {_some(before + softly)}, deleted softly, which this registry counts"
         yield Risk("KS944", f"{told}: `delete: permanent` lets go of it")
     elif softly:
         yield Risk("KS144", f"it is part of {_some(softly)}, deleted softly before it")
-    deleted = "deleted" in (change.before or {})
-    versions = schemas.count(view.registry, name, deleted=deleted)
     evidence: Body = {"versions": versions}
-    told = f"{versions} version{'s' * (versions != 1)}"
-    yield Risk("KS242" if permanent else "KS241", f"{told} of it", evidence)
-
-
-def _permanent(change: Change) -> bool:
-    return (change.before or {}).get("delete") == "permanent"
+    told = "all versions" if versions is None else f"{versions} version{'s' * (versions != 1)}"
+    yield Risk("KS242" if is_permanent(change) else "KS241", f"{told} of it", evidence)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -330,56 +371,6 @@ def _some(names: Sequence[str]) -> str:
 
 
 # --- writing
-
-
-def steps(change: Change) -> tuple[str, ...]:
-    """The writes of a change in order: what loosens comes before the version that needs it, what tightens after."""
-    if change.after is None:
-        two = _permanent(change) and "deleted" not in (change.before or {})
-        return ("delete it softly", "delete it for good") if two else ()
-    told = [step for step, _, _ in _planned(change)]
-    return tuple(told) if len(told) > 1 else ()
-
-
-def _planned(change: Change) -> Iterator[tuple[str, str, Json]]:
-    """(words, what, value) of each write."""
-    after = change.after or {}
-    settings = [edit for edit in _settings(change) if edit[0] in ("compatibility", "mode")]
-    early = [s for s in settings if change.before is not None and _loosens(*s)]
-    register = change.before is None or _rewritten(change)
-    for member, _, value in early:
-        yield f"{member} becomes {value}", member, value
-    if register:
-        yield "the schema is registered", "schema", after["schema"]
-    for member, _, value in settings:
-        if (member, value) not in [(m, v) for m, _, v in early]:
-            yield f"{member} becomes {value or 'what the registry says'}", member, value
-
-
-def _settings(change: Change) -> Iterator[tuple[str, Json, Json]]:
-    after = change.after or {}
-    if change.before is None:
-        yield from ((m, None, after[m]) for m in ("compatibility", "mode") if after.get(m))
-    else:
-        levels = (e for e in change.edits if e.path[0] in LEVELS)
-        yield from ((e.path[0], e.before, e.after) for e in levels)
-
-
-def _loosens(member: str, before: Json, after: Json) -> bool:
-    """Whether a setting has to change before a version that it allows. Back to the registry's own comes after."""
-    if after is None:
-        return False
-    if member == "mode":
-        return after != "READONLY"
-    return RANK[str(after)] <= RANK.get(str(before), 0)
-
-
-def _before_it(change: Change) -> bool:
-    """Whether the level that is wanted is in force when the version is registered."""
-    edits = {m: (before, after) for m, before, after in _settings(change)}
-    if "compatibility" not in edits:
-        return (change.after or {}).get("compatibility") is not None
-    return _loosens("compatibility", *edits["compatibility"])
 
 
 def wanted_version(registry: Http, name: str, settings: Body) -> Version:
@@ -416,9 +407,9 @@ def _written(registry: Http, change: Change) -> Outcome:
 def _requests(registry: Http, change: Change) -> Iterator[tuple[str, Answer]]:
     name, after = change.key.name, change.after
     if after is None:
-        yield "deleting", schemas.delete(registry, name, permanent=_permanent(change))
+        yield "deleting", schemas.delete(registry, name, permanent=is_permanent(change))
         return
-    for words, member, value in _planned(change):
+    for words, member, value in planned(change):
         text = None if value is None else str(value)
         if member == "compatibility":
             yield words, schemas.set_level(registry, name, text)

@@ -69,7 +69,7 @@ CODES = (
         "Set READWRITE again.",
     ),
     Code(
-        "KS146",
+        "KS148",
         "May not be recognised",
         "Apicurio guesses the type of a schema from its text, whatever is asked for. A JSON Schema without `$schema`"
         " and without `properties` it does not take for one, and refuses to register it (measured on 3.3.2). Add"

@@ -94,7 +94,9 @@ class TopicStore:
     def _topic(self, name: str, config: dict[str, str]) -> NewTopic:
         replicas = min(3, len(self.kafka.brokers))
         in_sync = {"min.insync.replicas": "2"} if replicas > 2 else {}
-        return NewTopic(name, 1, replicas, config={**config, **in_sync})
+        wanted = {**config, **in_sync}
+        settable = {key: wanted[key] for key in wanted.keys() - self.kafka.reserved}
+        return NewTopic(name, 1, replicas, config=settable)
 
     def entries(self) -> Iterable[Entry]:
         return log.read(self.kafka, self.name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import reconciler.platforms
-from reconciler.core.model import Body, Key, Kind, Platform
+from reconciler.core.model import Body, Document, Key, Kind, Platform
 from reconciler.errors import BadUsage
 from reconciler.kinds import registry as kinds
 
@@ -33,6 +34,12 @@ def of(spec: Body) -> Platform:
     """The platform of a cluster, from its Cluster document's `spec`, as that cluster has it."""
     platform = load(str(spec["platform"]))
     return platform.fitted(spec) if platform.fitted else platform
+
+
+def completed(document: Document) -> Document:
+    """A Cluster document with what its platform knows to follow from it."""
+    platform = load(str(document.spec["platform"]))
+    return replace(document, spec=platform.implied(document.spec))
 
 
 def kind_of(clusters: Mapping[str, Body]) -> Callable[[Key], Kind]:

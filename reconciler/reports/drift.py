@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.drift import Drift, Field, Finding, Seen, What
+from reconciler.core.drift import Drift, Finding, Seen, What
 from reconciler.reports import words
-from reconciler.reports.text import Paint, plain
+from reconciler.reports.paint import Paint, plain
 
 STYLE = {
     What.CHANGED: "change",
@@ -15,19 +15,13 @@ STYLE = {
     What.UNHEALTHY: "bad",
     What.PENDING: "dim",
 }
-SAID = {
-    What.CHANGED: "changed by hand",
-    What.GONE: "gone",
-    What.DIFFERS: "differs from the spec",
-    What.UNHEALTHY: "not well",
-    What.PENDING: "changed in Git, not applied yet",
-}
 
 
 def text(drift: Drift, paint: Paint = plain) -> str:
     """The whole report; the last line says what it comes to."""
     lines = [line for seen in drift.clusters for line in _cluster(seen, drift, paint)]
-    return "\n".join([*lines, _closing(drift, paint)]) + "\n"
+    notes = [paint("dim", f"note: {words.visible(notice)}") for notice in drift.notices]
+    return "\n".join([*lines, *notes, _closing(drift, paint)]) + "\n"
 
 
 def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
@@ -38,7 +32,7 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
         yield paint("alarm", words.visible(seen.trouble))
     for finding in drift.findings:
         if finding.key.cluster == seen.name:
-            yield from _finding(finding, paint)
+            yield from finding_lines(finding, drift.created, paint)
     yield from (paint("dim", f"  {words.visible(line)}") for line in seen.conditions)
     for key, extra in seen.undeclared.items():
         settings = ", ".join(f"{words.visible(n)}={words.value(n, v)}" for n, v in extra.items())
@@ -50,22 +44,20 @@ def _cluster(seen: Seen, drift: Drift, paint: Paint) -> Iterator[str]:
     yield ""
 
 
-def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+def finding_lines(finding: Finding, created: str, paint: Paint) -> Iterator[str]:
+    """One finding: what it is and where it is asked for, its fields on three sides, its past."""
     places = ", ".join(words.visible(source) for source in finding.sources)
-    head = f"{words.thing(finding.key)}  {SAID[finding.what]}"
+    head = f"{words.thing(finding.key)}  {words.DRIFTED[finding.what]}"
     yield f"  {paint(STYLE[finding.what], head)}  {paint('dim', places)}".rstrip()
-    yield from (f"      {_field(field, finding)}" for field in finding.fields)
+    yield from (f"      {words.sides(finding.key, field)}" for field in finding.fields)
     if finding.what is not What.PENDING:
-        yield "      " + paint("dim", words.visible(finding.note))
+        yield "      " + paint("dim", past(finding, created))
 
 
-def _field(field: Field, finding: Finding) -> str:
-    name, none = field.path[-1], words.missing(finding.key)
-    sides = [("is", field.live), ("wanted", field.wanted), ("applied", field.applied)]
-    told = ", ".join(
-        f"{side} {none if value is None else words.value(name, value)}" for side, value in sides
-    )
-    return f"{words.label(field.path)}: {told}"
+def past(finding: Finding, created: str) -> str:
+    """What is known of who set it, and between which two times that changed."""
+    window = f"; changed between {finding.after} and {created}" if finding.after else ""
+    return words.visible(finding.note + window)
 
 
 def _closing(drift: Drift, paint: Paint) -> str:

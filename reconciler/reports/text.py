@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 
 from reconciler.core.model import Action, Change, Level, Outcome, Risk, Status
 from reconciler.core.plan import ClusterPlan, Plan
 from reconciler.core.result import AS_PLANNED, Result
-from reconciler.reports import words
+from reconciler.reports import drift, words
+from reconciler.reports.fit import fit
+from reconciler.reports.forms import DRIFT, PLAN, RESULT, VALIDATION, Tell
+from reconciler.reports.paint import Paint, plain
 
-Paint = Callable[[str, str], str]
-
-ANSI = {
-    "good": "32",
-    "change": "33",
-    "bad": "31",
-    "loud": "1;97;41",
-    "alarm": "1;97;41",
-    "dim": "2",
-    "strong": "1",
-}
+MOST_UNMANAGED = 20
 ACTION_STYLE = {Action.CREATE: "good", Action.UPDATE: "change", Action.DELETE: "bad"}
 STATUS_STYLE = {
     Status.DONE: "good",
@@ -29,18 +22,11 @@ STATUS_STYLE = {
 }
 
 
-def plain(style: str, text: str) -> str:
-    """No colour: for files, pipes, CI and NO_COLOR."""
-    return f"!! {text}" if style == "alarm" else text
+def plan(plan: Plan, paint: Paint = plain, most: int | None = MOST_UNMANAGED) -> str:
+    """The whole plan, what it comes to at its end; one line when there is nothing to do.
 
-
-def ansi(style: str, text: str) -> str:
-    """Colour for a terminal."""
-    return f"\x1b[{ANSI[style]}m{f' {text} ' if style == 'alarm' else text}\x1b[0m"
-
-
-def plan(plan: Plan, paint: Paint = plain) -> str:
-    """The whole plan, what it comes to at its end; one line when there is nothing to do."""
+    `most` is how many unmanaged things are named, None for all.
+    """
     about = [paint("dim", about)] if (about := words.header(plan)) else []
     rest = [*_records(plan, paint), *_notices(plan, paint)]
     if not plan.changes:
@@ -49,7 +35,7 @@ def plan(plan: Plan, paint: Paint = plain) -> str:
     clusters = {cluster.name: cluster for cluster in plan.clusters}
     for name, changes in words.by_cluster(plan).items():
         lines += ["", *_cluster(clusters[name], changes, paint)]
-    lines += ["", *_unmanaged(plan, paint), *rest]
+    lines += ["", *_unmanaged(plan, paint, most), *rest]
     return "\n".join([*lines, *_closing(plan, paint)]) + "\n"
 
 
@@ -100,8 +86,8 @@ def _risk(risk: Risk, way_out: str, paint: Paint) -> Iterator[str]:
         yield f"        {way_out}"
 
 
-def _unmanaged(plan: Plan, paint: Paint) -> Iterator[str]:
-    shown = plan.unmanaged[:20]
+def _unmanaged(plan: Plan, paint: Paint, most: int | None) -> Iterator[str]:
+    shown = plan.unmanaged[:most]
     if shown:
         yield paint("strong", "unmanaged") + paint("dim", "  inside `owns`, in no document")
         yield from (f"    {words.visible(name)}" for name in shown)
@@ -141,10 +127,10 @@ def _closing(plan: Plan, paint: Paint) -> Iterator[str]:
         yield _nothing(plan, paint)
 
 
-def result(result: Result, paint: Paint = plain) -> str:
-    """What was done, and everything that was not, in the server's words."""
+def result(result: Result, paint: Paint = plain, *, every: bool = False) -> str:
+    """What was done, and everything that was not, in the server's words; with `every` what simply came true as well."""
     shown = [o for o in result.outcomes if o.words != AS_PLANNED]
-    lines = [line for outcome in shown for line in _outcome(outcome, paint)]
+    lines = [_outcome(o, paint) for o in shown if every or o.words or o.status is not Status.DONE]
     if before := len(result.outcomes) - len(shown):
         were = "changes were" if before > 1 else "change was"
         lines.append(paint("dim", f"{before:,} {were} there already, as planned"))
@@ -166,9 +152,24 @@ def _end(result: Result, paint: Paint) -> Iterator[str]:
     yield "Running the same command again continues."
 
 
-def _outcome(outcome: Outcome, paint: Paint) -> Iterator[str]:
-    if outcome.status is Status.DONE and not outcome.words:
-        return
+def _outcome(outcome: Outcome, paint: Paint) -> str:
     name = f"{words.visible(outcome.key.cluster)}  {words.thing(outcome.key)}"
     status = paint(STATUS_STYLE[outcome.status], outcome.status)
-    yield f"{status}  {name}: {words.visible(outcome.words)}"
+    return (
+        f"{status}  {name}: {words.visible(outcome.words)}"
+        if outcome.words
+        else f"{status}  {name}"
+    )
+
+
+FORM: Mapping[str, Tell] = {
+    PLAN: lambda found, about: fit(
+        plan(found, about.paint, None if about.verbose else MOST_UNMANAGED), about.width
+    ),
+    RESULT: lambda found, about: fit(
+        result(found, about.paint, every=about.verbose) if found.outcomes else "", about.width
+    ),
+    DRIFT: lambda found, about: fit(drift.text(found, about.paint), about.width),
+    # Whoever reads text is told on stderr.
+    VALIDATION: lambda _found, _about: "",
+}

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from reconciler.core.diff import flat
-from reconciler.core.model import Action, Change, Json, Key, Level, Path, Risk
+from reconciler.core.drift import Field, Finding, What
+from reconciler.core.model import Action, Body, Change, Edit, Json, Key, Level, Path, Risk
 from reconciler.core.plan import Bookkeeping, Plan
 from reconciler.core.risk import badness
 from reconciler.core.units import say_duration, say_size
 
+DOCS = "https://github.com/kstate/kstate/blob/main/docs"
+DRIFTED = {
+    What.CHANGED: "changed by hand",
+    What.GONE: "gone",
+    What.DIFFERS: "differs from the spec",
+    What.UNHEALTHY: "not well",
+    What.PENDING: "changed in Git, not applied yet",
+}
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 BLOCKED = "!"
 DEFAULT = "(default)"
@@ -60,12 +69,27 @@ def _spoken(name: str, found: Json) -> str:
     return (say_size(int(str(found))) or "") if name.endswith("bytes") else ""
 
 
+def binding(key: Key) -> tuple[str, ...] | None:
+    """Principal, resource, name, pattern, operation, permission and host of an ACL's name; None for any other name."""
+    if key.kind != "acl" or key.name.count("|") != 6:
+        return None
+    return tuple(visible(unquote(part)) for part in key.name.split("|"))
+
+
+# What a binding of a role is made of, where a platform has roles.
+ROLE_BINDING = ("principal", "role", "resource", "name", "pattern")
+
+
 def title(key: Key) -> str:
-    """A key's name as people say it; a binding as a sentence."""
-    parts = [unquote(part) for part in key.name.split("|")]
-    if key.kind != "acl" or len(parts) != 7:
+    """A key's name as people say it; a binding, of an operation or of a role, as a sentence."""
+    roles = [visible(unquote(part)) for part in key.name.split("|")]
+    if key.kind == "acl" and len(roles) == len(ROLE_BINDING):
+        principal, role, resource, name, pattern = roles
+        return f"{principal} is {role} of {resource} {name}{'*' * (pattern == 'prefixed')}"
+    parts = binding(key)
+    if parts is None:
         return visible(key.name)
-    principal, resource, name, pattern, operation, permission, host = map(visible, parts)
+    principal, resource, name, pattern, operation, permission, host = parts
     what = f"{resource} {name}*" if pattern == "prefixed" else f"{resource} {name}"
     where = "" if host == "*" else f" from {host}"
     verb = "may" if permission == "allow" else "must not"
@@ -75,14 +99,28 @@ def title(key: Key) -> str:
 def settings(change: Change) -> Iterator[tuple[str, str]]:
     """(name, what happens to it) of a change, in the order of the names."""
     if change.action is Action.UPDATE:
-        for edit in sorted(change.edits, key=lambda edit: (len(edit.path), edit.path)):
-            name, none = edit.path[-1], missing(change.key)
-            before, after = (
-                none if side is None else value(name, side) for side in (edit.before, edit.after)
-            )
+        for edit in ordered(change.edits):
+            before, after = both(change.key, edit)
             yield label(edit.path), f"{before} -> {after}"
         return
-    body = change.after if change.action is Action.CREATE else change.before
+    yield from told(change.after if change.action is Action.CREATE else change.before)
+
+
+def ordered(edits: Iterable[Edit]) -> list[Edit]:
+    return sorted(edits, key=lambda edit: (len(edit.path), edit.path))
+
+
+def both(key: Key, edit: Edit) -> tuple[str, str]:
+    """A setting before and after, with its unit; where it is not set, what that means for this kind."""
+    none = missing(key)
+    before, after = (
+        none if side is None else value(edit.path[-1], side) for side in (edit.before, edit.after)
+    )
+    return before, after
+
+
+def told(body: Body | None) -> Iterator[tuple[str, str]]:
+    """(name, value) of everything that a resource has, in the order of the names."""
     for path, found in _once(dict(flat(body or {}))):
         yield label(path), value(path[-1], found)
 
@@ -176,14 +214,14 @@ def header(plan: Plan) -> str:
     return ", ".join(about)
 
 
-def verdict(plan: Plan) -> str:
-    """What keeps the plan from being applied as it stands, if anything does."""
+def verdict(plan: Plan, flags: str = "above") -> str:
+    """What keeps the plan from being applied as it stands, if anything does. `flags` is where they are shown."""
     risks = [risk for change in plan.changes for risk in change.risks] + [*plan.risks]
     levels = [risk.level for risk in risks if risk.blocking]
     if never := levels.count(Level.IMPOSSIBLE):
         return f"{_many(never, 'thing')} cannot be done: correct the spec first"
     if levels:
-        return f"{_many(len(levels), 'risk')} to approve: apply with the --approve flags above"
+        return f"{_many(len(levels), 'risk')} to approve: apply with the --approve flags {flags}"
     return ""
 
 
@@ -201,6 +239,58 @@ def record(kept: Bookkeeping) -> str:
     return f"{visible(kept.key.cluster)}  {thing(kept.key)}: {done[kept.protect]}"
 
 
+def drifted(finding: Finding) -> str:
+    """One finding in a sentence, without its resource."""
+    told = "; ".join(sides(finding.key, field) for field in finding.fields)
+    if not told and finding.what is What.UNHEALTHY:
+        told = visible(finding.note)
+    return f"{DRIFTED[finding.what]}: {told}" if told else DRIFTED[finding.what]
+
+
+def sides(key: Key, field: Field) -> str:
+    """One setting of a resource on its three sides."""
+    name, none = field.path[-1], missing(key)
+    found = [("is", field.live), ("wanted", field.wanted), ("applied", field.applied)]
+    told = (f"{side} {none if v is None else value(name, v)}" for side, v in found)
+    return f"{label(field.path)}: " + ", ".join(told)
+
+
+def help_page(code: str, title: str) -> str:
+    """The page of a code, at the heading that `docs/codes.md` has for it, as GitHub makes anchors of headings."""
+    heading = re.sub(r"[^\w\- ]", "", f"{code} {title}".lower()).replace(" ", "-")
+    return f"{DOCS}/codes.md#{heading}"
+
+
 def thing(key: Key) -> str:
     """A resource as people say it: its kind and its title."""
     return f"{visible(key.kind)} {title(key)}"
+
+
+def elided(text: str, room: int) -> str:
+    """The text in at most so many columns, its middle left out: names differ at both ends."""
+    if columns(text) <= room:
+        return text
+    head = _first(text, max(0, (room - 3 + 1) // 2))
+    tail = _first(text[::-1], max(0, (room - 3) // 2))[::-1]
+    return f"{head}...{tail}" if room > 3 else "."[:1] * max(0, room)
+
+
+def columns(text: str) -> int:
+    """How wide a terminal shows a text that `visible` has gone over: signs of the East take two columns."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def _first(text: str, room: int) -> str:
+    for at, char in enumerate(text):
+        room -= _columns(char)
+        if room < 0:
+            return text[:at]
+    return text

@@ -76,6 +76,11 @@ def remember(value: str) -> None:
         _seen.add(value)
 
 
+def any_known() -> bool:
+    """Whether there is anything to mask."""
+    return bool(_seen.forms())
+
+
 def redact(text: str) -> str:
     """The text without any secret that was resolved in this process, however it is written there."""
     for form in _seen.forms():

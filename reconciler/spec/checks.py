@@ -12,7 +12,9 @@ ALONE = (
     "Estate",
     "Cluster",
     "Profile",
+    "Ignore",
 )  # what resources lean on; everything else becomes resources
+UNPLACED = frozenset({"Estate", "Cluster", "Profile"})  # what is not for some clusters only
 
 
 class Clash(NamedTuple):
@@ -79,7 +81,7 @@ def connect_twice(documents: Sequence[Document]) -> Iterator[Clash]:
 
 
 def _references(document: Document) -> Iterator[tuple[Path, str]]:
-    named = document.metadata.get("clusters") if document.kind not in ALONE else None
+    named = document.metadata.get("clusters") if document.kind not in UNPLACED else None
     for index, name in enumerate(named if isinstance(named, list) else ()):
         if isinstance(name, str):
             yield ("metadata", "clusters", str(index)), name

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.core.model import Document, Json
 from reconciler.core.near import did_you_mean
 from reconciler.errors import Problem, SpecInvalid
-from reconciler.spec import checks, inlined, literals, profiles, schema, values, walk, yaml
+from reconciler.spec import checks, inlined, literals, profiles, schema, shapes, values, walk, yaml
 from reconciler.spec.places import locate, place
 from reconciler.spec.words import Finding
 
 MOST_CLASHES = 1_000
+NOTHING_INSTEAD: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Spec:
     """A whole spec that has been found right.
 
     `root` is the folder that relative references start from. `clusters` are sorted by name, `documents` (all that
-    become resources) by file and line. `files` are those read, relative to `root`.
+    become resources) by file and line. `files` are those read, relative to `root`. `ignores` are exceptions,
+    `profiles` are names.
     """
 
     root: Path
@@ -32,6 +35,8 @@ class Spec:
     clusters: tuple[Document, ...]
     documents: tuple[Document, ...]
     files: tuple[str, ...]
+    ignores: tuple[Document, ...] = ()
+    profiles: frozenset[str] = frozenset()
 
 
 class _Draft(NamedTuple):
@@ -73,9 +78,19 @@ class _Reading:
             self.problems.append(Problem(relative, line, column, finding.message))
 
 
-def load(root: Path, *, values: Path | None = None, schemas: Path | None = None) -> Spec:
-    """Read and check a folder, or one file. Raises SpecInvalid with every problem, BadUsage if nothing is there."""
+def load(
+    root: Path,
+    *,
+    values: Path | None = None,
+    schemas: Path | None = None,
+    instead: Mapping[str, bytes] = NOTHING_INSTEAD,
+) -> Spec:
+    """Read and check a folder, or one file. Raises SpecInvalid with every problem, BadUsage if nothing is there.
+
+    `instead` are contents to take for those of files, by their path relative to the folder.
+    """
     reading = _begin(root, values, schemas or schema.folder())
+    reading = replace(reading, found=replace(reading.found, instead=instead))
     for relative in reading.found.files:
         _file(reading, relative)
     reading.broken.extend(problem.file for problem in reading.found.problems)
@@ -104,7 +119,7 @@ def _file(reading: _Reading, relative: str) -> None:
     if data is None:
         reading.broken.append(relative)
         return
-    content = yaml.read(data)
+    content = shapes.read(data)
     reading.problems.extend(Problem(relative, *fault) for fault in content.faults)
     if not content.whole:
         reading.broken.append(relative)
@@ -217,6 +232,8 @@ def _spec(found: walk.Found, documents: list[Document]) -> Spec:
         clusters=tuple(sorted(clusters, key=lambda document: document.name)),
         documents=tuple(sorted(resources, key=lambda document: (document.file, document.line))),
         files=tuple(found.files),
+        ignores=tuple(document for document in documents if document.kind == "Ignore"),
+        profiles=frozenset(d.name for d in documents if d.kind == "Profile"),
     )
 
 

@@ -7,7 +7,8 @@ outside the spec folder; its text becomes that other property.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from reconciler.core.model import Json
@@ -25,7 +26,7 @@ def fill(
 ) -> tuple[dict[str, Json], list[Finding]]:
     """The body with the texts of the files it names, and what keeps one from being read."""
     made, findings = dict(body), []
-    for member, into in _members(form):
+    for member, into in members(form):
         if member not in body:
             continue
         where = ("spec", member)
@@ -42,11 +43,13 @@ def fill(
     return made, findings
 
 
-def _members(form: Schema) -> Iterator[tuple[str, str]]:
-    members = form.body.get("properties", {}).get("spec", {}).get("properties", {})
-    yield from (
+@lru_cache(maxsize=64)
+def members(form: Schema) -> tuple[tuple[str, str], ...]:
+    """Members that name a file, each with the member that its text becomes."""
+    known = form.body.get("properties", {}).get("spec", {}).get("properties", {})
+    return tuple(
         (name, about[INTO])
-        for name, about in members.items()
+        for name, about in known.items()
         if isinstance(about, Mapping) and INTO in about
     )
 

@@ -36,16 +36,18 @@ def check(spec: Mapping[str, Json]) -> Iterator[Finding]:
 
 
 def _literals(spec: Mapping[str, Json]) -> list[Path]:
+    own = ("kafka", str(spec.get("platform")))
     return [
         path
         for path, value in _leaves(spec, ("spec",))
-        if (_secret(path) or _with_password(value)) and not well_formed(value)
+        if (_secret(path, own) or _with_password(value)) and not well_formed(value)
     ]
 
 
-def _secret(path: Path) -> bool:
-    """`spec.kafka.*`, and the passwords, keys and tokens of a registry's or Connect's login."""
-    if path[1] == "kafka":
+def _secret(path: Path, own: tuple[str, str]) -> bool:
+    """In `spec.kafka` and the platform's own member, and the passwords, keys and tokens of a registry's or Connect's
+    login."""
+    if path[1] in own:
         return any(SECRET.search(step) for step in path[2:])
     return "auth" in path and any(SECRET.search(step) for step in path[path.index("auth") :])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,15 @@ _ENDINGS = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`files`: relative path -> real path, sorted. `root` is real as well."""
+    """`files`: relative path -> real path, sorted. `root` is real as well.
+
+    `instead` are bytes that stand for those of a file, so that a change can be tried before it is written.
+    """
 
     root: Path
     files: dict[str, Path] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    instead: Mapping[str, bytes] = field(default_factory=dict)
 
     def refuse(self, relative: str, message: str) -> None:
         self.problems.append(Problem(relative, 1, 1, message))
@@ -50,6 +54,8 @@ def find(root: Path, *, leave_out: Path | None = None) -> Found:
 
 def content(found: Found, relative: str) -> bytes | None:
     """The bytes of a file; None where it cannot or must not be read, which is then a problem."""
+    if relative in found.instead:
+        return found.instead[relative]
     try:
         handle = os.open(found.files[relative], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:

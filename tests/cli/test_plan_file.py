@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.common import options, show_plan
+from reconciler.cli.common import options
 from reconciler.cli.main import run
 from reconciler.cli.saved import read_plan
+from reconciler.cli.showing import show_plan
 from reconciler.core.model import Change, Edit, Key, Owner, Risk
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, from_json, render, sha256, to_json
 from reconciler.engine import applying
 from reconciler.errors import KstateError, Stale, Unreachable
+from reconciler.reports.forms import NAMES
 
 T = ("2026-11-23T10:00:00Z", "2999-11-24T10:00:00Z", "0.1.0")
 KEY = Key("live", "topic", "orders")
@@ -45,6 +47,7 @@ PLAN = Plan(
     unmanaged=("live/topic/stray",),
     risks=(Risk("KS301", "many"),),
     notices=("first apply",),
+    owners={KEY: "team-orders"},
 )
 ODD: tuple[Any, ...] = (None, 5, -1, True, "", "x", "KS999", "\x1b[2J", [], [1], {}, {"a": [{}]})
 
@@ -98,14 +101,14 @@ def test_anything_anywhere_is_shown_or_refused(
                 plan = read_plan(str(file))
             except Stale:
                 continue
-            for form in ("text", "json", "markdown"):
+            for form in NAMES:
                 show_plan(plan, form)
             with pytest.raises(KstateError):
                 applying.apply(plan, options())
     assert "\x1b" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+@pytest.mark.parametrize("form", NAMES)
 def test_the_plan_itself_is_shown(
     form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,7 +124,7 @@ def test_half_a_pair_of_utf_16_is_saved_read_back_and_shown(
     """A server may tell one in its JSON, in a name or in a value; no file in UTF-8 can hold it."""
     schema = {"schema": {"doc": "a \ud83d b", "\udc00": '\\ud800 is "\ud800"'}}
     change = Change(Key("live", "schema", "odd-\udfff"), None, schema)
-    plan = replace(PLAN, waves=((change,),), unmanaged=("live/schema/\ud800",))
+    plan = replace(PLAN, waves=((change,),), unmanaged=("live/schema/\ud800",), owners={})
     file = tmp_path / "plan.json"
     file.write_bytes(render(plan))
     assert read_plan(str(file)) == plan

@@ -16,6 +16,7 @@ from reconciler.cli import common
 from reconciler.cli.main import run
 from reconciler.core.plan import render
 from reconciler.errors import BadUsage, Blocked, KstateError
+from reconciler.reports.forms import NAMES
 from tests.cli.test_plan_file import PLAN
 
 KSTATE = (sys.executable, "-c", "from reconciler.cli.main import main; main()")
@@ -64,7 +65,7 @@ def test_no_escape_code_at_all_where_no_terminal_obeys_it(off: dict[str, str], f
     assert "\x1b" not in on_a_terminal(ON_A_TERMINAL | off, "show", str(file))[1]
 
 
-@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+@pytest.mark.parametrize("form", NAMES)
 def test_a_file_or_a_pipe_gets_plain_text(form: str, file: Path) -> None:
     found = kstate("show", str(file), "--format", form)
     assert (found.returncode, found.stderr) == (0, "")

@@ -261,7 +261,9 @@ def test_names_are_encoded_and_bodies_are_json() -> None:
     ("data", "words"),
     [
         (b'{"error_code": 42201, "message": "bad\\nschema"}', "422 bad schema"),
-        (b"<html>teapot</html>", "422 <html>teapot</html>"),
+        (b"<html><h2>HTTP ERROR</h2>teapot</html>", "422 HTTP ERROR teapot"),
+        (b'{"errors": [{"status": "422", "detail": "no such role"}]}', "422 no such role"),
+        (b'{"error": {"code": 422, "message": "no"}}', "422 no"),
         (b"", "422"),
         (b'{"message": {"deep": 1}}', "422 {'deep': 1}"),
         (b"\xff\xfe", "422 \ufffd\ufffd"),

@@ -112,8 +112,8 @@ class Front(Proxy):
             guest.mechanism = asked.mechanism
             error = 0 if asked.mechanism in self.mechanisms else UNSUPPORTED_MECHANISM
             told = SaslHandshakeResponse(error_code=error, mechanisms=sorted(self.mechanisms))
-            return _encoded(told, request)
-        return _encoded(self._verdict(guest, _decoded(SaslAuthenticateRequest, request)), request)
+            return encoded(told, request)
+        return encoded(self._verdict(guest, _decoded(SaslAuthenticateRequest, request)), request)
 
     def _verdict(self, guest: _Guest, asked: Any) -> Any:
         check = self.mechanisms.get(guest.mechanism)
@@ -151,7 +151,7 @@ def _decoded(kind: Any, request: Request) -> Any:
     return kind.decode(request.frame, version=request.version, header=True, framed=True)
 
 
-def _encoded(message: Any, request: Request) -> bytes:
+def encoded(message: Any, request: Request) -> bytes:
     """An answer as a frame. Its version has to be set before its header: kafka-python sets no version on a header."""
     message.API_VERSION = request.version
     message.with_header(correlation_id=request.correlation)

@@ -218,7 +218,8 @@ def serving(service: Service, tls: ssl.SSLContext | None = None) -> Iterator[Ser
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     host = "localhost" if tls else "127.0.0.1"
     service.url = f"{'https' if tls else 'http'}://{host}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # How soon it notices that it is to end; the default of half a second would be paid by every test.
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield service
@@ -238,6 +239,8 @@ class _Quiet(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are two packets; without this each answer would wait 40 ms for the client to confirm the first.
+    disable_nagle_algorithm = True
     service: Service
 
     def _any(self) -> None:

@@ -39,8 +39,12 @@ class Spec:
     capture: pytest.CaptureFixture[str]
 
     def write(self, *documents: dict[str, Any], file: str = "spec.yaml") -> None:
+        yaml = YAML(typ="safe")
+        yaml.default_flow_style = (
+            False  # inside braces it would write `:.eu:money` bare, which is no YAML
+        )
         with (self.folder / file).open("w") as stream:
-            YAML(typ="safe").dump_all([{"apiVersion": "kstate/v1", **d} for d in documents], stream)
+            yaml.dump_all([{"apiVersion": "kstate/v1", **d} for d in documents], stream)
 
     def cluster(self, bootstrap: str, **more: Any) -> None:
         spec = {"platform": "apache", "bootstrap": [bootstrap], **more}

@@ -89,7 +89,7 @@ def test_raw_bindings_of_every_resource_type_come_back_as_written(
     ]
     spec.write(acl(f"{name}a", f"User:{name}|x%", hosts=["10.0.0.1", "10.0.0.2"], bindings=raw))
     made = spec.apply()
-    assert (made.code, made.err) == (0, "")
+    assert made.code == 0, made.err
     again = spec.plan()
     assert (again.code, "9 unchanged" in again.out) == (0, True)
 

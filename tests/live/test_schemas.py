@@ -164,7 +164,7 @@ def test_what_this_registry_does_not_recognise_is_told_before(here: Spec, name: 
     )
     changes = [change for wave in here.plan_json().json["waves"] for change in wave]
     told = {c["key"].rpartition(".")[2]: [r["code"] for r in c["risks"]] for c in changes}
-    assert told == {"known": [], "unknown": ["KS146"]}
+    assert told == {"known": [], "unknown": ["KS148"]}
     assert here.apply().code == 6
     assert "Failed to discover artifact type" in here.apply().out
 

@@ -1,22 +1,31 @@
-"""Reports as people see them: each plan or result below has its text and Markdown beside it, as data.
+"""Reports as people and machines see them: each thing found below has every form that can tell it beside it, as data.
 
+Of a page of HTML it is the data that the page shows, of a job on GitHub its log, its summary and its outputs.
 `KSTATE_GOLDEN=write` writes them anew; the difference is for a person to read.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli.explain import codes
+from reconciler.cli.showing import spell
 from reconciler.core.drift import Drift, Field, Finding, Seen, What
+from reconciler.core.estate import Live
 from reconciler.core.journal import Link
 from reconciler.core.model import Change, Edit, Key, Outcome, Owner, Risk, Status
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
-from reconciler.core.result import AS_PLANNED, Result
-from reconciler.reports import drift, ledger, markdown, text
+from reconciler.core.result import AS_PLANNED, Result, refused
+from reconciler.core.risk import Gated
+from reconciler.core.validation import Validation
+from reconciler.errors import Problem
+from reconciler.reports import forms, github, ledger, markdown, text
+from reconciler.reports.paint import ansi
 
 CASES = Path(__file__).parents[1] / "cases" / "reports"
 EU = ClusterPlan("prod-eu", "id-eu", {"platform": "apache"})
@@ -82,6 +91,31 @@ PROTECTED = Change(
     ),
     owner=Owner.OURS,
 )
+BEFORE = {
+    "type": "record",
+    "name": "shop.Order",
+    "order": ["id"],
+    "fields": {"id": {"type": "string"}},
+}
+AFTER = {
+    **BEFORE,
+    "order": ["id", "total"],
+    "fields": {"id": {"type": "string", "doc": "ours"}, "total": {"type": "long"}},
+}
+EVOLVED = Change(
+    Key("prod-eu", "schema", "orders-value"),
+    {"type": "AVRO", "schema": BEFORE, "compatibility": "BACKWARD"},
+    {"type": "AVRO", "schema": AFTER, "compatibility": "FULL"},
+    (
+        Edit(("compatibility",), "BACKWARD", "FULL"),
+        Edit(("schema", "fields", "id", "doc"), None, "ours"),
+        Edit(("schema", "fields", "total", "type"), None, "long"),
+        Edit(("schema", "order"), ["id"], ["id", "total"]),
+    ),
+    ("compatibility becomes NONE", "the schema is registered", "compatibility becomes FULL"),
+    sources=("schemas.yaml:4",),
+    owner=Owner.OURS,
+)
 MANY = tuple(
     Change(Key("prod-eu", "topic", f"orders.{n:02}"), None, {"partitions": n}) for n in range(40)
 )
@@ -112,6 +146,7 @@ PLANS = {
         risks=(Risk("KS131", "cluster prod-eu: the ledger is no proof; nothing is deleted"),),
     ),
     "many": plan(MANY),
+    "schema": plan((EVOLVED,), owners={EVOLVED.key: "team-shop"}),
     "partial": plan((CREATED,), partial=True, only=("topic/*",)),
     "whole": plan(
         (CREATED,),
@@ -148,6 +183,27 @@ RESULTS = {
         interrupted=True,
     ),
 }
+RESULTS["refused"] = refused(EVERY, [Gated(OLD, GONE.risks[0])])
+CHECKS = {
+    "right": Validation((), 28, 2, 11),
+    "wrong": Validation(
+        (
+            Problem("topics.yaml", 3, 7, "`partitons` is not known; did you mean `partitions`?"),
+            Problem("topics.yaml", 9, 1, "`spec` is missing"),
+        )
+    ),
+}
+LIVE = (
+    Live(
+        ORDERS,
+        {"partitions": 12, "config": {"retention.ms": "604800000"}},
+        "team-shop",
+        ("topics.yaml:3",),
+    ),
+    Live(Key("prod-eu", "topic", "stray-0"), {"partitions": 1}, managed=False),
+    Live(Key("prod-us", "acl", "User:app|topic|orders.|prefixed|Write|allow|*"), {}),
+    Live(Key("prod-us", "acl", "User:*|topic|orders.secret|literal|All|deny|*"), {}, managed=False),
+)
 SEEN = Seen(
     "prod-eu",
     "id-eu",
@@ -195,20 +251,65 @@ JOURNAL = (
 LINKS = [Link("id-eu", n, "", kind, body, "") for n, (kind, body) in enumerate(JOURNAL, 1)]
 
 
-@pytest.mark.parametrize("name", PLANS)
-def test_a_plan_reads_so(name: str) -> None:
-    _same(CASES / f"{name}.txt", text.plan(PLANS[name]))
-    _same(CASES / f"{name}.md", markdown.plan(PLANS[name]))
+ENDS = {
+    "text": "txt",
+    "markdown": "md",
+    "json": "json",
+    "github": "job.txt",
+    "sarif": "sarif",
+    "junit": "xml",
+}
+FOUND: dict[str, dict[str, object]] = {
+    forms.PLAN: {**PLANS},
+    forms.RESULT: {f"result-{name}": found for name, found in RESULTS.items()},
+    forms.DRIFT: {f"drift-{name}": found for name, found in DRIFTS.items()},
+    forms.VALIDATION: {f"check-{name}": found for name, found in CHECKS.items()},
+}
+OWNERS = {"topics.yaml:3": "team-shop"}
 
 
-@pytest.mark.parametrize("name", RESULTS)
-def test_a_result_reads_so(name: str) -> None:
-    _same(CASES / f"result-{name}.txt", text.result(RESULTS[name]))
+# Whoever reads text is told of a spec's problems on stderr, so that report is empty.
+SAYS_NOTHING = (forms.VALIDATION, "text")
+CASES_AND_FORMS = [
+    (what, name, form)
+    for what, found in FOUND.items()
+    for name in found
+    for form in forms.offered(what)
+    if (what, form) != SAYS_NOTHING
+]
 
 
-@pytest.mark.parametrize("name", DRIFTS)
-def test_drift_reads_so(name: str) -> None:
-    _same(CASES / f"drift-{name}.txt", drift.text(DRIFTS[name]))
+@pytest.mark.parametrize(("what", "name", "form"), CASES_AND_FORMS)
+def test_it_is_told_so(what: str, name: str, form: str) -> None:
+    about = forms.About(codes=codes(), owners=OWNERS, spell=spell, live=LIVE, root="spec")
+    told = forms.tell(form, what, FOUND[what][name], about)
+    if form == "html":
+        _same(CASES / f"{name}.page.json", _pretty(data_of(str(told))))
+    else:
+        shown = told if isinstance(told, str) else _as_text(told)
+        _same(CASES / f"{name}.{ENDS[form]}", shown)
+
+
+def data_of(page: str) -> dict[str, object]:
+    """What a page shows; of the codes only those that are said."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data: dict[str, object] = json.loads(found[1])
+    data["codes"] = sorted(data["codes"])[:2]  # type: ignore[call-overload]  # the docs have them all
+    return data
+
+
+def _as_text(told: object) -> str:
+    """JSON; of a job on GitHub its log, its summary and its outputs, one after the other."""
+    if not isinstance(told, github.Job):
+        return _pretty(told)
+    log = "\n".join([*github.commands(told.notes, "spec"), told.line]).strip()
+    page = github.summary(told.page) if told.page else ""
+    return f"{log}\n\n--- summary\n{page}\n--- outputs\n{github.outputs(told.outputs, 'END')}"
+
+
+def _pretty(found: object) -> str:
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 
 def test_a_history_reads_so() -> None:
@@ -237,7 +338,7 @@ def test_every_blocking_risk_stands_in_both_forms_with_its_way_out(name: str) ->
 
 @pytest.mark.parametrize("name", PLANS)
 def test_colour_changes_no_word(name: str) -> None:
-    coloured = text.plan(PLANS[name], text.ansi)
+    coloured = text.plan(PLANS[name], ansi)
     bare = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
     # Where colour shouts, the exclamation marks are not needed.
     assert bare.split() == text.plan(PLANS[name]).replace("!!", "").split()
@@ -245,12 +346,13 @@ def test_colour_changes_no_word(name: str) -> None:
 
 def test_nothing_lies_around() -> None:
     """Every file belongs to a case."""
-    known = {f"{name}.{end}" for name in PLANS for end in ("txt", "md")} | {"history.txt"}
-    known |= {f"result-{name}.txt" for name in RESULTS} | {f"drift-{name}.txt" for name in DRIFTS}
-    assert {file.name for file in CASES.iterdir()} == known
+    ends = {**ENDS, "html": "page.json"}
+    known = {f"{name}.{ends[form]}" for _, name, form in CASES_AND_FORMS} | {"history.txt"}
+    assert {file.name for file in CASES.iterdir() if file.is_file()} == known
 
 
 def _same(file: Path, shown: str) -> None:
     if os.environ.get("KSTATE_GOLDEN") == "write":
+        file.parent.mkdir(exist_ok=True)
         file.write_text(shown)
     assert shown == file.read_text()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from html.parser import HTMLParser
+from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reconciler.core.drift import Drift, Field, Finding, Seen, What
+from reconciler.cli.explain import codes
 from reconciler.core.journal import Link
-from reconciler.core.model import Change, Edit, Key, Outcome, Owner, Risk, Status
-from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
-from reconciler.core.result import Result
+from reconciler.core.model import Key, Risk
 from reconciler.reports import drift as drift_report
 from reconciler.reports import ledger, markdown, text, words
+from reconciler.reports.forms import About, tell
+from tests.reports.found import check_of, drift_of, live_of, plan_of, result_of
 
 HOSTILE = [
     "\x1b[2J\x1b]0;gone\x07",
@@ -49,39 +54,6 @@ HOSTILE = [
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=30))
 
 
-def plan_of(odd: str) -> Plan:
-    """A plan in which every text that others choose is this one."""
-    risks = (Risk("KS202", odd, {"records": 1}), Risk("KS111", odd))
-    body = {"partitions": 1, "config": {odd: odd}}
-    changes = (
-        Change(Key("eu", "topic", odd), None, body, sources=(f"{odd}:1",), steps=(odd,)),
-        Change(Key("eu", "acl", f"User:{odd}|topic|x|literal|Read|allow|*"), {}, None, risks=risks),
-        Change(
-            Key("eu", "topic", "t"),
-            body,
-            body,
-            (Edit(("config", odd), odd, None),),
-            owner=Owner.OURS,
-            note=odd,
-        ),
-    )
-    return Plan(
-        (ClusterPlan("eu", odd, {"platform": odd}), ClusterPlan(odd, odd, {})),
-        (changes,),
-        "2026-11-23T10:00:00Z",
-        "2026-11-24T10:00:00Z",
-        "0.1.0",
-        estate=odd,
-        commit=odd,
-        unmanaged=(f"eu/topic/{odd}",),
-        risks=(Risk("KS131", odd),),
-        notices=(odd,),
-        partial=True,
-        only=(odd,),
-        records=(Bookkeeping(Key("eu", "topic", odd), None),),
-    )
-
-
 def harmless(shown: str) -> bool:
     """Nothing that a terminal obeys but the end of a line."""
     hidden = ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs")
@@ -106,9 +78,7 @@ def test_a_terminal_is_told_and_not_commanded(odd: str) -> None:
 
 @given(texts)
 def test_a_result_as_well(odd: str) -> None:
-    plan = plan_of(odd)
-    outcomes = tuple(Outcome(c.key, Status.FAILED, odd) for c in plan.changes)
-    shown = text.result(Result(plan, outcomes, written=True, failures=(("eu", odd),)))
+    shown = text.result(result_of(odd))
     assert harmless(shown)
     assert no_order_to_a_ci(shown)
     assert shown.count("\n") == 6
@@ -116,10 +86,7 @@ def test_a_result_as_well(odd: str) -> None:
 
 @given(texts)
 def test_a_drift_report_as_well(odd: str) -> None:
-    key = Key("eu", "topic", odd)
-    finding = Finding(key, What.CHANGED, (Field(("config", odd), odd, odd, odd),), (odd,), odd)
-    seen = Seen("eu", "id", 1, (f"eu/topic/{odd}",), 0, {key: {odd: odd}}, odd)
-    shown = drift_report.text(Drift((seen,), (finding,), "then", "0.1.0"))
+    shown = drift_report.text(drift_of(odd))
     assert harmless(shown)
     assert no_order_to_a_ci(shown)
     assert shown.count("\n") == 10
@@ -160,11 +127,114 @@ def shape(shown: str) -> list[str]:
     return [t.type for t in tokens if t.type not in words and t.content not in OURS]
 
 
-@given(texts)
-def test_a_page_keeps_its_shape(odd: str) -> None:
-    shown = markdown.plan(plan_of(odd))
+# Brackets that no backslash stands before.
+LINK = re.compile(r"(?<!\\)\[[^\]]*(?<!\\)\]\(")
+MADE = {
+    "plan": plan_of,
+    "result": result_of,
+    "drift": drift_of,
+    "validation": check_of,
+}
+
+
+CODES = {name: code for name, code in codes().items() if name in ("KS111", "KS134", "KS202")}
+
+
+@cache
+def told(form: str, what: str, odd: str) -> object:
+    about = About(failures={odd: odd}, codes=CODES, live=live_of(odd), owners={odd: odd}, root="s")
+    return tell(form, what, MADE[what](odd), about)
+
+
+@pytest.mark.parametrize("what", MADE)
+@given(odd=texts)
+def test_a_page_keeps_its_shape(what: str, odd: str) -> None:
+    shown = str(told("markdown", what, odd))
     assert harmless(shown)
-    assert shape(shown) == shape(markdown.plan(CALM))
+    assert shape(shown) == shape(str(told("markdown", what, "calm")))
+
+
+def skeleton(element: Element) -> object:
+    return element.tag, sorted(element.attrib), [skeleton(inner) for inner in element]
+
+
+@pytest.mark.parametrize("what", MADE)
+@given(odd=texts)
+def test_xml_keeps_its_shape_and_can_be_read(what: str, odd: str) -> None:
+    shown = str(told("junit", what, odd))
+    assert harmless(shown)
+    assert no_order_to_a_ci(shown)
+    read, calm = (
+        fromstring(x.partition("\n")[2]) for x in (shown, str(told("junit", what, "calm")))
+    )
+    if odd not in ("eu", "a.yaml"):  # then two suites are one
+        assert skeleton(read) == skeleton(calm)
+
+
+class Tags(HTMLParser):
+    """The tags of a page with their attributes, what stands in them left out; scripts and styles with all they hold."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[object] = []
+        self.inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.found.append(f"/{tag}")
+
+    def handle_data(self, data: str) -> None:
+        self.inside.append(data)
+
+
+def tags(page: str) -> list[object]:
+    parser = Tags()
+    parser.feed(page)
+    parser.close()
+    return parser.found
+
+
+@pytest.mark.parametrize("what", ["plan", "result", "drift"])
+@given(odd=texts)
+def test_a_page_of_html_is_the_same_markup_whatever_it_shows(what: str, odd: str) -> None:
+    page = str(told("html", what, odd))
+    assert harmless(page)
+    assert tags(page) == tags(str(told("html", what, "calm")))
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert data is not None
+    assert any(words.visible(odd) in text for text in strings(json.loads(data[1])))
+
+
+def strings(found: object) -> Iterator[str]:
+    """Every text in plain data, names included."""
+    if isinstance(found, str):
+        yield found
+    for inner in parts(found):
+        yield from strings(inner)
+
+
+def parts(found: object) -> list[object]:
+    if isinstance(found, dict):
+        return [*found, *found.values()]
+    return found if isinstance(found, list) else []
+
+
+def messages(found: object) -> Iterator[str]:
+    """What a viewer of SARIF reads as a message."""
+    if isinstance(found, dict) and "message" in found:
+        yield found["message"]["text"]
+    for inner in parts(found):
+        yield from messages(inner)
+
+
+@pytest.mark.parametrize("what", ["plan", "drift", "validation"])
+@given(odd=texts)
+def test_a_log_of_sarif_says_it_and_nothing_in_it_is_a_link(what: str, odd: str) -> None:
+    log = told("sarif", what, odd)
+    assert harmless(json.dumps(log, ensure_ascii=False))
+    assert not [text for text in messages(log) if LINK.search(text)]
 
 
 @pytest.mark.parametrize("odd", HOSTILE)

@@ -1,0 +1,1 @@
+"""Where a change of state is told: GitHub, Slack, a webhook."""

@@ -1,0 +1,3 @@
+"""Azure Event Hubs."""
+
+from reconciler.platforms.eventhubs.platform import PLATFORM as PLATFORM

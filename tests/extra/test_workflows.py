@@ -1,0 +1,126 @@
+"""The workflows as actionlint and zizmor see them, those of the docs included; the manifests as Kubernetes would.
+
+`.ci/extra` installs what they need; elsewhere `actionlint` is on the PATH, or Go is there to build it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.test_workflows import PAGES, ROOT, callers
+
+ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
+
+
+def _installed(name: str) -> str | None:
+    """Beside this Python, or on the PATH."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else shutil.which(name)
+
+
+@pytest.fixture(scope="session")
+def actionlint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    if found := _installed("actionlint"):
+        return found
+    folder = tmp_path_factory.mktemp("bin")
+    assert shutil.which("go"), "neither actionlint nor go is on the PATH"
+    subprocess.run(
+        ["go", "install", ACTIONLINT], env={**os.environ, "GOBIN": str(folder)}, check=True
+    )
+    return str(folder / "actionlint")
+
+
+@pytest.fixture(scope="session")
+def zizmor() -> str:
+    found = _installed("zizmor")
+    assert found, "no zizmor: pip install '.[extra]'"
+    return found
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Path:
+    """A repository with the workflows that the docs show."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for name, body in callers().items():
+        with (folder / name).open("w") as file:
+            YAML().dump(body, file)
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace("@COMMIT", f"@{'a' * 40}"))
+    return tmp_path
+
+
+def lint(actionlint: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([actionlint], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def audit(zizmor: str, *inputs: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [zizmor, "--offline", "--no-progress", *inputs],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_actionlint_finds_nothing(actionlint: str) -> None:
+    done = lint(actionlint, ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_zizmor_finds_nothing(zizmor: str) -> None:
+    done = audit(zizmor, ".github", "action.yml", folder=ROOT)
+    assert done.returncode == 0, done.stdout
+    assert "No findings to report" in done.stdout + done.stderr
+
+
+def test_they_find_nothing_in_what_the_docs_show(actionlint: str, zizmor: str, shown: Path) -> None:
+    done = lint(actionlint, shown)
+    assert done.returncode == 0, done.stdout
+    done = audit(zizmor, ".", folder=shown)
+    assert done.returncode == 0, done.stdout
+
+
+def test_both_would_find_something(actionlint: str, zizmor: str, shown: Path) -> None:
+    file = next((shown / ".github" / "workflows").iterdir())
+    file.write_text(
+        "on: pull_request_target\njobs:\n  x:\n    runs-on: ubuntu-latest\n    steps:\n"
+        "      - uses: actions/checkout@v4\n      - run: echo ${{ github.event.pull_request.title }} ${{ nope }}\n"
+    )
+    assert lint(actionlint, shown).returncode != 0
+    assert audit(zizmor, ".", folder=shown).returncode != 0
+
+
+def test_the_manifests_fit_kubernetes_own_schemas() -> None:
+    import kubernetes_validate
+
+    manifests = [
+        document
+        for block in re.findall(
+            r"^```yaml\n(.*?)^```", PAGES[1].read_text(), re.MULTILINE | re.DOTALL
+        )
+        if "apiVersion: batch/v1" in block
+        for document in YAML(typ="safe").load_all(block)
+    ]
+    assert [m["kind"] for m in manifests] == ["CronJob", "PersistentVolumeClaim"]
+    version = kubernetes_validate.latest_version()
+    for manifest in manifests:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    manifests[0]["spec"]["jobTemplate"]["spec"]["backoffLimits"] = 1
+    with pytest.raises(Exception, match="backoffLimits"):
+        kubernetes_validate.validate(manifests[0], version, strict=True)
+
+
+def test_the_line_of_the_crontab_has_its_fields() -> None:
+    [line] = re.findall(r"^```crontab\n(.*?)^```", PAGES[1].read_text(), re.MULTILINE | re.DOTALL)
+    assert re.fullmatch(r"[0-5]?\d( \*){4} \S.*\n", line)
