@@ -166,8 +166,7 @@ class Status(StrEnum):
 class Outcome:
     """What became of a change, with the server's own words. There is one for every change, always.
 
-    `partly`: it failed, and something of it is there all the same. A driver says so of what a server took and what
-    then went wrong.
+    `partly`: it failed, and something of it is there: read so, or a driver says that it was taken and went wrong then.
     """
 
     key: Key

@@ -19,10 +19,11 @@ from reconciler.core.model import (
     Platform,
     Resource,
 )
-from reconciler.kinds.schema_driver import SchemaDriver, steps
+from reconciler.kinds.schema_driver import SchemaDriver
 from reconciler.kinds.schema_forms import fingerprint, laid_out, shape, text_of
 from reconciler.kinds.schema_recall import foreseen, recalled
 from reconciler.kinds.schema_risks import CODES, RULES
+from reconciler.kinds.schema_steps import steps
 
 LATEST = "latest"
 SUFFIXES = {"AVRO": ".avsc", "JSON": ".json", "PROTOBUF": ".proto"}

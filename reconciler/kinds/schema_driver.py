@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -24,11 +25,18 @@ from reconciler.core.model import (
     Status,
 )
 from reconciler.errors import Failed, ServerRefused
-from reconciler.kinds.schema_changes import RANK, broken, differences
-from reconciler.kinds.schema_costs import deletion, permanent, some, unrecognised
+from reconciler.kinds.schema_changes import broken, differences
 from reconciler.kinds.schema_forms import fingerprint, live_shape, text_of
+from reconciler.kinds.schema_steps import (
+    LEVELS,
+    is_permanent,
+    loosened_before,
+    planned,
+    rewritten,
+)
 
 AS_DECLARED = "as declared, "
+SHOWN = 8
 
 
 class SchemaDriver:
@@ -56,7 +64,7 @@ class SchemaDriver:
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """What the registry and our own comparison say of new versions, and who refers to what is to go."""
         registry = registry_of(session)
-        going = {c.key.name: permanent(c) for c in changes if c.action is Action.DELETE}
+        going = {c.key.name: is_permanent(c) for c in changes if c.action is Action.DELETE}
         coming = {c.key.name for c in changes if c.action is not Action.DELETE}
         view = _View(registry, going, frozenset(coming))
         found = side_by_side(changes, lambda change: list(_risks(view, change)))
@@ -114,9 +122,6 @@ def _unlisted(seen: _Seen, name: str, scope: Scope) -> Resource | None:
     # Apicurio tells nothing more of it; what it refers to says what it has to go before.
     refers = {"references": wanted["references"]} if wanted.get("references") else {}
     return Resource(name, {"deleted": "softly", **refers})
-
-
-LEVELS = ("compatibility", "mode")
 
 
 def _levels(seen: _Seen, name: str, scope: Scope, wanted: Body) -> Iterator[tuple[str, Json]]:
@@ -234,8 +239,7 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
         return
     if change.before is not None and not rewritten(change):
         return
-    if schemas.is_apicurio(view.registry):
-        yield from unrecognised(change.after)
+    yield from _unrecognised(view, change.after)
     missing = [s for s in subjects(change.after) if s not in view.coming and not _there(view, s)]
     for subject in missing:
         yield Risk("KS943", f"there is no subject {subject}, here or in this plan")
@@ -248,9 +252,16 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
     yield from _older(view, change, wanted_version(view.registry, name, change.after))
 
 
-def rewritten(change: Change) -> bool:
-    """Whether a new version comes of it."""
-    return any(edit.path[0] in ("type", "schema", "references") for edit in change.edits)
+def _unrecognised(view: _View, after: Body) -> Iterator[Risk]:
+    """A JSON Schema that a registry which guesses does not take for one; it would say so only when it is registered."""
+    if after["type"] == "JSON" and schemas.is_apicurio(view.registry):
+        found = json.loads(text_of("JSON", after["schema"]))
+        known = isinstance(found, dict) and ("properties" in found or "$schema" in found)
+        if not known:
+            told = (
+                "it has neither `$schema` nor `properties`, by which Apicurio knows a JSON Schema"
+            )
+            yield Risk("KS148", told)
 
 
 def subjects(settings: Body) -> frozenset[str]:
@@ -289,7 +300,7 @@ def _compatibility(view: _View, change: Change, wanted: Version) -> Iterator[Ris
         yield from ours(change, level)
         return
     if not fine:
-        told = [some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
+        told = [_some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
         found = list(ours(change, level))
         yield from found or (Risk("KS945", f"under {level}: {words}") for words in told + said)
 
@@ -313,7 +324,7 @@ def _level(view: _View, change: Change) -> str:
 def in_force_at(change: Change, now: str) -> str:
     """The level under which the new version is registered."""
     wanted = (change.after or {}).get("compatibility")
-    return str(wanted) if wanted and _before_it(change) else now
+    return str(wanted) if wanted and loosened_before(change) else now
 
 
 def _level_now(view: _View, change: Change) -> str:
@@ -328,57 +339,38 @@ def _deletion(view: _View, change: Change) -> Iterator[Risk]:
     yield from deletion(change, referrers, view.going, versions, counted=counted)
 
 
+def deletion(
+    change: Change,
+    referrers: Mapping[str, bool],
+    going: Mapping[str, bool],
+    versions: int | None,
+    *,
+    counted: bool = False,
+) -> Iterator[Risk]:
+    """What deleting costs. `going`: what else goes, and whether for good; `versions` is None where nobody counted.
+
+    `referrers` are there, or deleted softly (False); `counted`: the registry counts those too.
+    """
+    if held := sorted(n for n, is_there in referrers.items() if is_there and n not in going):
+        yield Risk("KS944", f"it is part of {_some(held)}")
+    softly = sorted(name for name in referrers if going.get(name) is False)
+    before = sorted(n for n, is_there in referrers.items() if not is_there and n not in going)
+    if before or (softly and counted):
+        told = f"it is part of {_some(before + softly)}, deleted softly, which this registry counts"
+        yield Risk("KS944", f"{told}: `delete: permanent` lets go of it")
+    elif softly:
+        yield Risk("KS144", f"it is part of {_some(softly)}, deleted softly before it")
+    evidence: Body = {"versions": versions}
+    told = "all versions" if versions is None else f"{versions} version{'s' * (versions != 1)}"
+    yield Risk("KS242" if is_permanent(change) else "KS241", f"{told} of it", evidence)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return "; ".join(names[:SHOWN]) + more
+
+
 # --- writing
-
-
-def steps(change: Change) -> tuple[str, ...]:
-    """The writes of a change in order: what loosens comes before the version that needs it, what tightens after."""
-    if change.after is None:
-        two = permanent(change) and "deleted" not in (change.before or {})
-        return ("delete it softly", "delete it for good") if two else ()
-    told = [step for step, _, _ in _planned(change)]
-    return tuple(told) if len(told) > 1 else ()
-
-
-def _planned(change: Change) -> Iterator[tuple[str, str, Json]]:
-    """(words, what, value) of each write."""
-    after = change.after or {}
-    settings = [edit for edit in _settings(change) if edit[0] in ("compatibility", "mode")]
-    early = [s for s in settings if change.before is not None and _loosens(*s)]
-    register = change.before is None or rewritten(change)
-    for member, _, value in early:
-        yield f"{member} becomes {value}", member, value
-    if register:
-        yield "the schema is registered", "schema", after["schema"]
-    for member, _, value in settings:
-        if (member, value) not in [(m, v) for m, _, v in early]:
-            yield f"{member} becomes {value or 'what the registry says'}", member, value
-
-
-def _settings(change: Change) -> Iterator[tuple[str, Json, Json]]:
-    after = change.after or {}
-    if change.before is None:
-        yield from ((m, None, after[m]) for m in ("compatibility", "mode") if after.get(m))
-    else:
-        levels = (e for e in change.edits if e.path[0] in LEVELS)
-        yield from ((e.path[0], e.before, e.after) for e in levels)
-
-
-def _loosens(member: str, before: Json, after: Json) -> bool:
-    """Whether a setting has to change before a version that it allows. Back to the registry's own comes after."""
-    if after is None:
-        return False
-    if member == "mode":
-        return after != "READONLY"
-    return RANK[str(after)] <= RANK.get(str(before), 0)
-
-
-def _before_it(change: Change) -> bool:
-    """Whether the level that is wanted is in force when the version is registered."""
-    edits = {m: (before, after) for m, before, after in _settings(change)}
-    if "compatibility" not in edits:
-        return (change.after or {}).get("compatibility") is not None
-    return _loosens("compatibility", *edits["compatibility"])
 
 
 def wanted_version(registry: Http, name: str, settings: Body) -> Version:
@@ -415,9 +407,9 @@ def _written(registry: Http, change: Change) -> Outcome:
 def _requests(registry: Http, change: Change) -> Iterator[tuple[str, Answer]]:
     name, after = change.key.name, change.after
     if after is None:
-        yield "deleting", schemas.delete(registry, name, permanent=permanent(change))
+        yield "deleting", schemas.delete(registry, name, permanent=is_permanent(change))
         return
-    for words, member, value in _planned(change):
+    for words, member, value in planned(change):
         text = None if value is None else str(value)
         if member == "compatibility":
             yield words, schemas.set_level(registry, name, text)

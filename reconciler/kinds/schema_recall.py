@@ -7,16 +7,16 @@ from typing import cast
 
 from reconciler.clients import schemas
 from reconciler.core.model import Action, Body, Change, Json, Key, Resource, Risk, Scope
-from reconciler.kinds.schema_costs import deletion
 from reconciler.kinds.schema_driver import (
     AS_DECLARED,
     NEWEST,
     TAKEN,
+    deletion,
     in_force_at,
     ours,
-    rewritten,
     subjects,
 )
+from reconciler.kinds.schema_steps import rewritten
 
 LEVELS = ("compatibility", "mode")
 
