@@ -40,7 +40,7 @@ test: $(READY)
 
 # The page of HTML in a real browser, the workflows under their linters. `.ci/extra` installs what this needs first.
 test-extra: $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,extra]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,extra,docs]'
 	@npm ci --silent --no-audit --no-fund --prefix tests/extra
 	@$(BIN)/python -m pytest -q tests/extra
 

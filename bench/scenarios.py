@@ -106,7 +106,7 @@ def planning(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> It
             plan = kstate("plan", spec, "--detailed-exitcode", "--timeout", "60s")
             return [
                 Contender("naive", floor("naive", bootstrap)),
-                Contender("lean", floor("lean", bootstrap, *specs.OVERRIDES)),
+                Contender("lean", floor("lean", bootstrap, "-", *specs.OVERRIDES)),
                 Contender("kstate plan", plan),
             ]
 

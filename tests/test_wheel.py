@@ -32,15 +32,21 @@ def test_the_schemas_are_in_the_wheel(wheel: Path) -> None:
     assert not {name for name in names if name.startswith(("tests/", "bench/", "demo/"))}
 
 
-def test_an_installed_kstate_validates(wheel: Path, tmp_path: Path) -> None:
+def test_an_installed_kstate_validates_and_begins_a_repository(wheel: Path, tmp_path: Path) -> None:
     """From the unpacked wheel alone, with the checkout out of sight."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import reconciler; assert reconciler.__file__.startswith(sys.argv[1])\n"
-        "from reconciler.cli.main import run; sys.exit(run(['validate', sys.argv[2]]))"
+        "from reconciler.cli.main import run; sys.exit(run(sys.argv[2:]))"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "site"), str(ROOT / "specs-example")]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (found.returncode, found.stdout) == (0, "")
-    assert found.stderr.startswith("valid: 28 documents")
+
+    def kstate(*arguments: str) -> str:
+        command = [sys.executable, "-c", code, str(tmp_path / "site"), *arguments]
+        found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert (found.returncode, found.stdout) == (0, ""), found.stderr
+        return found.stderr
+
+    assert kstate("validate", str(ROOT / "specs-example")).startswith("valid: 28 documents")
+    assert kstate("init", "new").startswith("wrote")
+    assert kstate("validate", "new").startswith("valid: 0 documents for 1 clusters")

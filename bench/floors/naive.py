@@ -1,4 +1,7 @@
-"""What every tool does to look at a cluster: list topics, describe all their configs, describe ACLs."""
+"""What every tool does to look at a cluster: list topics, describe all their configs, describe ACLs.
+
+With a registry's URL also the newest version of every subject, one request after the other.
+"""
 
 import sys
 
@@ -15,7 +18,7 @@ from confluent_kafka.admin import (
 BATCH = 500
 
 
-def main(bootstrap: str) -> None:
+def main(bootstrap: str, registry: str = "") -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = sorted(admin.list_topics(timeout=30).topics)
     for at in range(0, len(names), BATCH):
@@ -32,7 +35,11 @@ def main(bootstrap: str) -> None:
         AclPermissionType.ANY,
     )
     admin.describe_acls(every, request_timeout=60).result()
+    if registry:
+        from bench.floors.subjects import main as subjects
+
+        subjects(registry, "one-by-one")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.common import ClusterOption, SpecArgument, TimeoutOption, ValuesOption
+from reconciler.cli.common import (
+    ClusterOption,
+    LabelOption,
+    SpecArgument,
+    TimeoutOption,
+    ValuesOption,
+)
 
 if TYPE_CHECKING:
     from reconciler.engine.custody import Claim
@@ -21,6 +27,7 @@ def adopt(
     spec: SpecArgument = ".",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
 ) -> None:
@@ -31,7 +38,7 @@ def adopt(
     from reconciler.engine.custody import adoptable
 
     found = read_spec(spec, values)
-    settings = options(clusters=cluster, timeout=timeout, folder=spec)
+    settings = options(clusters=cluster, labels=label, timeout=timeout, folder=spec)
     claims, failures = adoptable(found, settings)
     clear_progress()
     out("".join(_told(claim) for _, claim in sorted(claims.items())))

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.common import ClusterOption, OnlyOption, TimeoutOption, ValuesOption
+from reconciler.cli.common import (
+    ClusterOption,
+    LabelOption,
+    OnlyOption,
+    TimeoutOption,
+    ValuesOption,
+    WaveOption,
+)
 from reconciler.cli.showing import FormatOption
 
 if TYPE_CHECKING:
@@ -54,7 +61,9 @@ def apply(
             "--wait", metavar="60s", help="Wait so long for somebody else's apply to end."
         ),
     ] = "0s",
+    wave: WaveOption = None,
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
@@ -74,12 +83,22 @@ def apply(
     check_target("--out", out)
     approvals = [approval(text) for text in approve or ()]
     saved = spec.endswith(".json")
-    settings = options(clusters=cluster, only=only, timeout=timeout, folder="." if saved else spec)
+    settings = options(
+        clusters=cluster,
+        labels=label,
+        waves=wave,
+        only=only,
+        timeout=timeout,
+        folder="." if saved else spec,
+    )
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
     wish = _Wish(expect, yes or saved, form, out)
     with uploading(form, settings.root):
-        made = _saved(spec, settings, values) if saved else _planned(spec, settings, values, form)
-        settings = replace(settings, seal=seal(made.plan) if saved else "")
+        made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
+    if made.failures:
+        raise typer.Exit(_unplanned(made, approvals, form))
+    settings = replace(settings, seal=seal(made.plan) if saved else "")
+    with uploading(form, settings.root):
         code = _carry_out(made, settings, approvals, wish)
     raise typer.Exit(code)
 
@@ -97,14 +116,25 @@ class _Wish:
         self.out = out
 
 
-def _planned(spec: str, settings: Options, values: str | None, form: str) -> Planned:
-    from reconciler.cli.common import read_spec, tell_failures
+def _planned(spec: str, settings: Options, values: str | None) -> Planned:
+    from reconciler.cli.common import read_spec
     from reconciler.engine.planning import plan as make
 
-    made = make(read_spec(spec, values), settings)
-    if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures), form))
-    return made
+    return make(read_spec(spec, values), settings)
+
+
+def _unplanned(made: Planned, approvals: list[Approval], form: str) -> int:
+    """Where a cluster could not be planned nothing is written anywhere; what stands in the way of the rest is told."""
+    from reconciler.cli.common import tell_failures
+    from reconciler.cli.showing import show_plan
+    from reconciler.core.result import fold
+    from reconciler.engine.applying import stands_in_the_way
+
+    if form == "text" and made.plan.clusters:
+        show_plan(made.plan, form)
+    gate = stands_in_the_way(made.plan, approvals)
+    refused = refuse(gate) if gate.blocked else 0
+    return fold([tell_failures(dict(made.failures), form), refused])
 
 
 def _saved(path: str, settings: Options, values: str | None) -> Planned:
@@ -112,9 +142,10 @@ def _saved(path: str, settings: Options, values: str | None) -> Planned:
     from reconciler.engine.planning import Planned
     from reconciler.errors import BadUsage
 
-    if settings.clusters or settings.only or values:
+    if settings.clusters or settings.labels or settings.waves or settings.only or values:
         raise BadUsage(
-            "a saved plan is applied as it is: -c, --only and --values belong to `kstate plan`"
+            "a saved plan is applied as it is:"
+            " -c, -l, --wave, --only and --values belong to `kstate plan`"
         )
     return Planned(read_plan(path), {}, {})
 
@@ -169,11 +200,11 @@ def _write(made: Planned, settings: Options, wish: _Wish) -> int:
     from reconciler.cli.common import tell_failures
     from reconciler.core.result import unready
     from reconciler.engine.applying import Unready
-    from reconciler.engine.applying import apply as make_so
+    from reconciler.engine.rollout import rollout
 
     try:
         with signals(settings.stop):
-            result = make_so(made.plan, settings, made.connections)
+            result = rollout(made.plan, settings, made.connections)
     except Unready as error:
         code = tell_failures(dict(error.failures))
         told = {name: failure.message for name, failure in error.failures.items()}

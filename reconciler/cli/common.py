@@ -24,6 +24,23 @@ ClusterOption = Annotated[
     list[str] | None,
     typer.Option("-c", "--cluster", help="Only this cluster; may be given several times."),
 ]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-l",
+        "--label",
+        metavar="KEY=VALUE",
+        help="Only clusters so labelled; `a=b,c!=d` and several: all of it.",
+    ),
+]
+WaveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wave",
+        metavar="KEY=VALUE",
+        help="Clusters so labelled first; several: one after the other, as long as each comes out right.",
+    ),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="KIND/GLOB", help="Only these, as in `topic/orders.*`."),
@@ -52,6 +69,8 @@ def read_spec(folder: str, values: str | None) -> Spec:
 def options(
     *,
     clusters: list[str] | None = None,
+    labels: list[str] | None = None,
+    waves: list[str] | None = None,
     only: list[str] | None = None,
     timeout: str = "10s",
     folder: str = ".",
@@ -65,9 +84,15 @@ def options(
 
     for glob in only or ():
         check_only(glob)
+    for selector in labels or ():
+        check_label(selector, "--label")
+    for selector in waves or ():
+        check_label(selector, "--wave")
     return Options(
         now=datetime.now(UTC),
         clusters=tuple(clusters or ()),
+        labels=tuple(labels or ()),
+        waves=tuple(waves or ()),
         only=tuple(only or ()),
         timeout=seconds(timeout),
         commit=commit_of(folder),
@@ -92,6 +117,18 @@ def check_only(glob: str, option: str = "--only") -> None:
     if not any(fnmatchcase(known, kind) for known in load()):
         there = ", ".join(load())
         raise BadUsage(f"{option} {shell(glob)}: no kind is called {kind}; there is {there}")
+
+
+def check_label(selector: str, option: str) -> None:
+    """Raises BadUsage for a selector that nobody could mean."""
+    from reconciler.core.labels import check
+    from reconciler.errors import BadUsage
+    from reconciler.reports.words import shell
+
+    try:
+        check(selector)
+    except ValueError as error:
+        raise BadUsage(f"{option} {shell(selector)}: {error}, as in `env=prod`") from error
 
 
 def who() -> str:

@@ -9,6 +9,7 @@ import typer
 
 from reconciler.cli.common import (
     ClusterOption,
+    LabelOption,
     OnlyOption,
     SpecArgument,
     TimeoutOption,
@@ -59,6 +60,7 @@ def drift(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="With --heal: do not ask.")] = False,
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
@@ -79,7 +81,7 @@ def drift(
     live: list[Live] = []
     with uploading(form, spec):
         given = read_spec(spec, values)
-        asked = options(clusters=cluster, only=only, timeout=timeout, folder=spec)
+        asked = options(clusters=cluster, labels=label, only=only, timeout=timeout, folder=spec)
         healed = put_back(given, asked, (allowed, approvals), agreed=yes) if allowed else 0
         found = look(given, replace(asked, seen=live.extend if form in ESTATE else None))
     report = _since(found.drift, former)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.common import ClusterOption, SpecArgument, TimeoutOption, ValuesOption
+from reconciler.cli.common import (
+    ClusterOption,
+    LabelOption,
+    SpecArgument,
+    TimeoutOption,
+    ValuesOption,
+)
 
 if TYPE_CHECKING:
     from reconciler.engine.custody import History
@@ -25,6 +31,7 @@ def history(
     ] = False,
     form: Annotated[str, typer.Option("--format", metavar="F", help="text or json.")] = "text",
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
 ) -> None:
@@ -37,7 +44,8 @@ def history(
 
     check_format(form, FORMATS)
     found, failures = read(
-        read_spec(spec, values), options(clusters=cluster, timeout=timeout, folder=spec)
+        read_spec(spec, values),
+        options(clusters=cluster, labels=label, timeout=timeout, folder=spec),
     )
     clear_progress()
     for name, one in sorted(found.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import io
 import os
@@ -22,7 +23,9 @@ VERBS = (
     "drift",
     "notify",
     "approved",
+    "init",
     "import_",
+    "snapshot",
     "show",
     "explain",
     "adopt",
@@ -30,6 +33,7 @@ VERBS = (
     "history",
     "unlock",
     "doctor",
+    "fleet",
     "platforms",
     "sandbox",
 )
@@ -76,6 +80,9 @@ def _show_version() -> None:
 def main() -> None:
     """Run the command line and end the process with one of the README's exit codes."""
     _have_streams()
+    # A run is short and makes next to no garbage that counting references does not free; looking for it again and again
+    # among the millions of objects of a large estate costs a third of the time (measured at 93,000 resources).
+    gc.set_threshold(200_000, 50, 100)
     sys.exit(run(sys.argv[1:]))
 
 

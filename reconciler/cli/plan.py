@@ -9,10 +9,12 @@ import typer
 
 from reconciler.cli.common import (
     ClusterOption,
+    LabelOption,
     OnlyOption,
     SpecArgument,
     TimeoutOption,
     ValuesOption,
+    WaveOption,
 )
 from reconciler.cli.showing import FormatOption
 
@@ -42,34 +44,52 @@ def plan(
             "--verify-passwords", help="Log in as each User, to see if its password fits."
         ),
     ] = False,
+    offline: Annotated[
+        str | None,
+        typer.Option(
+            "--offline", metavar="SNAPSHOT", help="Plan against what `kstate snapshot` recorded."
+        ),
+    ] = None,
+    wave: WaveOption = None,
     cluster: ClusterOption = None,
+    label: LabelOption = None,
     only: OnlyOption = None,
     values: ValuesOption = None,
     timeout: TimeoutOption = "10s",
 ) -> None:
     """Show what would change."""
     from reconciler.cli.common import options, read_spec, tell_failures
+    from reconciler.cli.console import tell
+    from reconciler.cli.recorded import read_snapshot
     from reconciler.cli.showing import check_form, show_plan, uploading
+    from reconciler.core.result import fold
     from reconciler.engine.planning import plan as make
     from reconciler.reports.forms import ESTATE, PLAN, UPLOADED
+    from reconciler.reports.words import shell
 
     check_form(form, PLAN)
     if out is not None:
         _check_target(out)
+    recorded = read_snapshot(offline, verify=verify_passwords) if offline is not None else None
     live: list[Live] = []
     with uploading(form, spec):
         found = read_spec(spec, values)
         if out:
             _refuse_literal_secrets(found)
-        asked = options(clusters=cluster, only=only, timeout=timeout, folder=spec)
-        seen = live.extend if form in ESTATE else None
-        made = make(found, replace(asked, verify=verify_passwords, seen=seen))
+        asked = options(
+            clusters=cluster, labels=label, waves=wave, only=only, timeout=timeout, folder=spec
+        )
+        asked = replace(asked, verify=verify_passwords, snapshot=recorded)
+        made = make(found, replace(asked, seen=live.extend if form in ESTATE else None))
     if made.plan.clusters or form in UPLOADED:
         show_plan(made.plan, form, failures=made.failures, live=live)
     if made.failures:
-        raise typer.Exit(tell_failures(dict(made.failures), form))
+        if out:
+            tell(f"not saved: {shell(out)} would leave out what could not be planned")
+        code = exit_code(made.plan, detailed=detailed_exitcode)
+        raise typer.Exit(fold([tell_failures(dict(made.failures), form), code]))
     if out:
-        _save(made.plan, out)
+        save(made.plan, out)
     raise typer.Exit(exit_code(made.plan, detailed=detailed_exitcode))
 
 
@@ -84,17 +104,14 @@ def exit_code(plan: Plan, *, detailed: bool) -> int:
 
 def _check_target(out: str) -> None:
     """Raises BadUsage for a file that cannot be written, or that `apply` would not take for a plan."""
-    from pathlib import Path
-
+    from reconciler.cli.whole import check_writable
     from reconciler.errors import BadUsage
     from reconciler.reports.words import shell
 
     if not out.endswith(".json"):
         why = "the name of a plan ends in .json, so that `apply` knows it"
         raise BadUsage(f"--out {shell(out)}: {why}")
-    if Path(out).is_dir() or not Path(out).parent.is_dir():
-        what = "it is a folder" if Path(out).is_dir() else f"there is no folder {Path(out).parent}"
-        raise BadUsage(f"--out {out}: {what}")
+    check_writable(out)
 
 
 def _refuse_literal_secrets(spec: Spec) -> None:
@@ -109,23 +126,14 @@ def _refuse_literal_secrets(spec: Spec) -> None:
             )
 
 
-def _save(plan: Plan, path: str) -> None:
-    import os
-    import tempfile
-    from pathlib import Path
-
+def save(plan: Plan, path: str) -> None:
     from reconciler.cli.console import tell
+    from reconciler.cli.whole import write_whole
     from reconciler.core.plan import render
-    from reconciler.errors import BadUsage
     from reconciler.reports.words import shell
 
-    target = Path(path)
-    try:
-        # Written aside and renamed: a plan file is whole or not there.
-        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(render(plan))
-        Path(aside).replace(target)
-    except OSError as error:
-        raise BadUsage(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, render(plan))
+    if plan.snapshot:
+        tell("plan saved, to look at: one made from a snapshot is never applied")
+        return
     tell(f"plan saved; apply exactly this: kstate apply {shell(path)}")

@@ -70,6 +70,7 @@ def _has_the_form(data: bytes) -> bool:
 
 def _adds_up(plan: Plan) -> bool:
     """Whether everything in it belongs to its clusters, happens once, and is shown as it is done."""
+    from reconciler.engine.rollout import staged
     from reconciler.kinds.registry import load
     from reconciler.platforms.registry import kind_of, names
 
@@ -81,6 +82,7 @@ def _adds_up(plan: Plan) -> bool:
     keys: list[Key] = [*changed, *plan.protected, *(record.key for record in plan.records)]
     return (
         len({*clusters}) == len(clusters)
+        and staged(plan)
         and len({*changed}) == len(changed)
         and all(key.cluster in clusters and key.kind in load() for key in keys)
         and plan.owners.keys() <= {*changed}

@@ -118,14 +118,15 @@ def in_repository(folder: str) -> str:
 
 def spell(kind: str, body: Body) -> str:
     """A schema as its text, field by field on lines of their own; empty for what is no text."""
-    from reconciler.core.model import Resource
+    from reconciler.core.model import NOWHERE, Resource
     from reconciler.kinds.registry import load
 
     # What it refers to stands beside the text, and may have no version yet.
     bare = {name: value for name, value in body.items() if name != "references"}
     try:
-        documents = list(load()[kind].documents([Resource("it", bare)]))
-        schema = cast("Body", documents[0]["spec"]).get("schema") if documents else None
+        documents = list(load()[kind].documents([Resource("it", bare)], NOWHERE))
+        texts = cast("Body", documents[0].get("texts") or {}) if documents else {}
+        schema = next(iter(texts.values()), None)
         # What Avro and JSON Schema write as JSON may come as its text or as what it means.
         found = json.loads(schema) if isinstance(schema, str) and schema[:1] in "{[" else schema
     except (LookupError, TypeError, ValueError, AttributeError):

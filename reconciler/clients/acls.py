@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -17,8 +16,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from reconciler.clients import replies
 from reconciler.clients.kafka import Kafka, answer, batches, code, reason, refused
-from reconciler.clients.lean import LostAnswer
+from reconciler.clients.lean import LostAnswer, module
 from reconciler.errors import ServerRefused
 
 # The controller takes 10,000 records an operation, one a binding (measured: 12,000 are refused as a whole).
@@ -73,8 +73,15 @@ _PERMISSION_WORDS: dict[object, str] = {
     AclPermissionType.ALLOW: "allow",
     AclPermissionType.DENY: "deny",
 }
+_RESOURCES = {number: word for word, number in RESOURCES.items()}
+_PATTERNS = {number: word for word, number in PATTERNS.items()}
+_OPERATIONS = {number: word for word, number in OPERATIONS.items()}
+_PERMISSIONS = {number: word for word, number in PERMISSIONS.items()}
 UNKNOWN = "unknown"
 _ANY = 1
+PROTOCOL = "kafka.protocol.admin"
+# Seconds on top of the timeout for the one reply that holds every binding there is: 80,000 take half a second.
+PATIENCE = 30.0
 
 
 class Binding(NamedTuple):
@@ -92,9 +99,12 @@ class Binding(NamedTuple):
 Answers = dict[Binding, str | LostAnswer | None]
 
 
-def read(kafka: Kafka, *, rare: bool = False, principal: str = "") -> Iterator[Binding]:
-    """Every binding of the cluster, or of one principal; those on `RARE` resources by name only when asked for.
+def read(
+    kafka: Kafka, *, rare: bool = False, many: bool = False, principal: str = ""
+) -> Iterator[Binding]:
+    """Every binding of the cluster, or of one principal, in one request.
 
+    Those on `RARE` resources by name only when asked for, or when `many` are expected: then our own decoder reads them.
     librdkafka answers an empty list without an error when we may not look and when there is no authorizer
     (measured), so the right to look is proven first. Raises ServerRefused without it.
     """
@@ -103,6 +113,47 @@ def read(kafka: Kafka, *, rare: bool = False, principal: str = "") -> Iterator[B
             "DescribeAcls on the cluster: this login may not describe the cluster",
             hint="`kstate doctor` prints the rights this login needs.",
         )
+    if rare or (kafka.has_lean and (many or kafka.lean_is_open)):
+        return _lean_read(kafka, principal, rare=rare)
+    return _full_read(kafka, principal)
+
+
+def _lean_read(kafka: Kafka, principal: str, *, rare: bool) -> Iterator[Binding]:
+    low, high = replies.DESCRIBE_ACLS
+    request = module(PROTOCOL).DescribeAclsRequest(
+        resource_type_filter=_ANY,
+        resource_name_filter=None,
+        pattern_type_filter=_ANY,
+        principal_filter=principal or None,
+        host_filter=None,
+        operation=_ANY,
+        permission_type=_ANY,
+        min_version=high if rare else low,  # bindings on users came with the newest
+        max_version=high,
+    )
+    found = replies.acls(kafka.lean.raw(request, kafka.timeout + PATIENCE))
+    if not isinstance(found, replies.Refusal):
+        return map(_in_words, found)
+    if found.code == KafkaError.SECURITY_DISABLED:
+        return iter(())
+    error = KafkaException(KafkaError(found.code, found.words))
+    raise refused("DescribeAcls on the cluster", error)
+
+
+def _in_words(acl: replies.Acl) -> Binding:
+    resource, name, pattern, principal, host, operation, permission = acl
+    return Binding(
+        principal,
+        _RESOURCES.get(resource, UNKNOWN),
+        name,
+        _PATTERNS.get(pattern, UNKNOWN),
+        _OPERATIONS.get(operation, UNKNOWN),
+        _PERMISSIONS.get(permission, UNKNOWN),
+        host,
+    )
+
+
+def _full_read(kafka: Kafka, principal: str) -> Iterator[Binding]:
     anyone: Any = None  # annotated as str, but None is what means "any"
     anything = AclBindingFilter(
         ResourceType.ANY,
@@ -113,52 +164,11 @@ def read(kafka: Kafka, *, rare: bool = False, principal: str = "") -> Iterator[B
         AclOperation.ANY,
         AclPermissionType.ANY,
     )
-    found = answer(
-        kafka.admin.describe_acls(anything, request_timeout=kafka.timeout), kafka.timeout
-    )
+    asked = kafka.admin.describe_acls(anything, request_timeout=kafka.timeout + PATIENCE)
+    found = answer(asked, kafka.timeout + PATIENCE)
     if isinstance(found, BaseException):
         raise refused("DescribeAcls on the cluster", found) from found
-    known = (_binding(acl) for acl in found)
-    return chain((b for b in known if b.resource != UNKNOWN), _rare(kafka)) if rare else known
-
-
-def _rare(kafka: Kafka) -> Iterator[Binding]:
-    from kafka.protocol.admin import DescribeAclsRequest
-
-    for resource in sorted(RARE):
-        reply = kafka.lean.send(
-            DescribeAclsRequest(
-                resource_type_filter=RESOURCES[resource],
-                resource_name_filter=None,
-                pattern_type_filter=_ANY,
-                principal_filter=None,
-                host_filter=None,
-                operation=_ANY,
-                permission_type=_ANY,
-                min_version=3,
-            )
-        )
-        if words := _words(reply):
-            raise ServerRefused(f"DescribeAcls on {resource}: {words}")
-        for pattern in reply.resources:
-            for acl in pattern.acls:
-                yield _lean_binding(resource, pattern, acl)
-
-
-def _lean_binding(resource: str, pattern: Any, acl: Any) -> Binding:
-    return Binding(
-        acl.principal,
-        resource,
-        pattern.resource_name,
-        _word(PATTERNS, pattern.pattern_type),
-        _word(OPERATIONS, acl.operation),
-        _word(PERMISSIONS, acl.permission_type),
-        acl.host,
-    )
-
-
-def _word(numbers: dict[str, int], number: int) -> str:
-    return next((word for word, known in numbers.items() if known == number), UNKNOWN)
+    return map(_binding, found)
 
 
 def _binding(acl: AclBinding) -> Binding:
@@ -189,12 +199,11 @@ def has_authorizer(kafka: Kafka) -> bool:
 
 def create(kafka: Kafka, bindings: Sequence[Binding]) -> Answers:
     """None for what is there now, a text for what the server refused, LostAnswer for what nobody answered."""
-    from kafka.protocol.admin import CreateAclsRequest
-
+    ask = module(PROTOCOL).CreateAclsRequest
     answers: Answers = {}
     for batch in batches(bindings, BATCH):
-        request = CreateAclsRequest(
-            creations=[_creation(CreateAclsRequest.AclCreation, binding) for binding in batch],
+        request = ask(
+            creations=[_creation(ask.AclCreation, binding) for binding in batch],
             min_version=1,
         )
         answers.update(_send(kafka, request, batch, "results"))
@@ -215,12 +224,11 @@ def _creation(shape: Any, binding: Binding) -> Any:
 
 def delete(kafka: Kafka, bindings: Sequence[Binding]) -> Answers:
     """The same for revoking. Every filter names all seven parts of one binding, so nothing else can match."""
-    from kafka.protocol.admin import DeleteAclsRequest
-
+    ask = module(PROTOCOL).DeleteAclsRequest
     answers: Answers = {}
     for batch in batches(bindings, BATCH):
-        request = DeleteAclsRequest(
-            filters=[_exact(DeleteAclsRequest.DeleteAclsFilter, binding) for binding in batch],
+        request = ask(
+            filters=[_exact(ask.DeleteAclsFilter, binding) for binding in batch],
             min_version=1,
         )
         answers.update(_send(kafka, request, batch, "filter_results"))

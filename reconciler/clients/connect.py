@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.clients.http import Answer, Http, a_list, told
 from reconciler.errors import ServerRefused
@@ -15,6 +15,8 @@ WRITING = 30.0
 # A rebalance, or a worker that is a configuration behind, is answered by 409 and passes.
 REBALANCE = 60.0
 HOLD = 3.0
+LASTING = 2.0
+RELAPSE = 10.0
 NO_TASKS = 8.0
 SETTLING = frozenset({"starting"})
 STEADY = {"RUNNING": "running", "PAUSED": "paused", "STOPPED": "stopped"}
@@ -100,28 +102,53 @@ def settled(worker: Http, names: frozenset[str], *, within: float) -> dict[str, 
         pause = min(pause * 1.5, 1.0)
 
 
-def started(worker: Http, wanted: Mapping[str, str], *, within: float) -> dict[str, Connector]:
+def started(
+    worker: Http, wanted: Mapping[str, str], *, within: float, failed: Collection[str] = ()
+) -> dict[str, Connector]:
     """The same, once those named are in the state wanted of them, or have failed; or `within` seconds later.
 
     For a moment after a write the workers still show what was before it, so that nothing is believed of what should
-    run until `HOLD` is over. A connector may rightly have no tasks, so that they are waited for no longer than
-    `NO_TASKS`; both in seconds.
+    run until `HOLD` is over, nor that it runs until it has done so for `LASTING`; and of those that had `failed` before
+    the write not that they have again until `RELAPSE` is. A connector may rightly have no tasks: they are waited for
+    no longer than `NO_TASKS`. All in seconds.
     """
     begun, pause = time.monotonic(), 0.1
+    running: dict[str, float] = {}
     while True:
-        found, waited = read(worker), time.monotonic() - begun
-        ready = all(n in found and _there(found[n], wanted[n], waited) for n in wanted)
-        if ready or waited > within:
+        found, now = read(worker), time.monotonic()
+        running = {
+            name: running.get(name, now)
+            for name in wanted
+            if name in found and found[name].state == "running"
+        }
+        ready = all(
+            name in found
+            and _there(
+                found[name], wanted[name], _Waited(now - begun, now - running.get(name, now))
+            )
+            and not (found[name].failed and name in failed and now - begun < RELAPSE)
+            for name in wanted
+        )
+        if ready or now - begun > within:
             return found
         time.sleep(pause)
         pause = min(pause * 1.5, 1.0)
 
 
-def _there(one: Connector, wanted: str, waited: float) -> bool:
+class _Waited(NamedTuple):
+    """Seconds since the write, and since when it has been running without a break."""
+
+    in_all: float
+    running: float
+
+
+def _there(one: Connector, wanted: str, waited: _Waited) -> bool:
     if wanted != "running":
         return one.state == wanted
     longest = HOLD if one.tasks else NO_TASKS
-    return waited > longest and one.state in ("running", "failed")
+    if one.state == "running":
+        return waited.in_all > longest and waited.running >= LASTING
+    return waited.in_all > longest and one.state == "failed"
 
 
 def plugins(worker: Http) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ several, literal or not, is joined by commas when it is sent: bootstrap addresse
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.core.model import Body, Json, Path, Session
@@ -68,6 +68,9 @@ def open_secret(name: str, value: Json) -> bool:
     )
 
 
+Verdict = Callable[[str, Sequence[Json], str], bool | None]
+
+
 def veiled(
     live: Mapping[str, str], wanted: Body, passwords: frozenset[str], session: Session
 ) -> tuple[dict[str, Json], tuple[str, ...]]:
@@ -75,27 +78,87 @@ def veiled(
 
     Also a sentence about each whose reference cannot be followed here; it is taken to be as wanted.
     """
-    shown: dict[str, Json] = {}
-    unproven = []
-    for name, value in sorted(live.items()):
+    shown = {
+        name: masked(value)
+        if _secret(name, value, passwords) and not isinstance(wanted.get(name), (list, tuple))
+        else value
+        for name, value in live.items()
+    }
+    found, unproven = _compared(
+        shown, wanted, lambda n, asked, value: _same(n, asked, value, session)
+    )
+    for name, value in found.items():
+        if value == MASK:
+            remember(live[name])
+    told = "what it refers to cannot be had here"
+    return found, tuple(f"{name} was not compared: {told}" for name in unproven)
+
+
+def _same(name: str, asked: Sequence[Json], value: str, session: Session) -> bool | None:
+    try:
+        return value == resolved(name, asked, session)
+    except BadUsage:
+        return None
+
+
+def _compared(
+    shown: Mapping[str, str], wanted: Body, same: Verdict
+) -> tuple[dict[str, Json], list[str]]:
+    """Each reference that is wanted where it is the one in use, or where nobody can say; also the names of those."""
+    found: dict[str, Json] = {}
+    unknown = []
+    for name, value in sorted(shown.items()):
         asked = wanted.get(name)
-        if isinstance(asked, (list, tuple)):
-            try:
-                same = value == resolved(name, asked, session)
-            except BadUsage:
-                same = True
-                told = "what it refers to cannot be had here"
-                unproven.append(f"{name} was not compared: {told}")
-            shown[name] = list(asked) if same else _otherwise(name, value)
-        elif _secret(name, value, passwords):
-            shown[name] = masked(value)
-        else:
-            shown[name] = value
-    return shown, tuple(unproven)
+        if not isinstance(asked, (list, tuple)):
+            found[name] = value
+            continue
+        verdict = same(name, asked, value)
+        if verdict is None:
+            unknown.append(name)
+        found[name] = _otherwise(name, value) if verdict is False else list(asked)
+    return found, unknown
 
 
 def _otherwise(name: str, value: str) -> str:
-    return value if ADDRESS.search(name) or LOOKED_UP.search(value) else masked(value)
+    return value if ADDRESS.search(name) or LOOKED_UP.search(value) else MASK
+
+
+# --- the same from a snapshot
+
+
+def recorded(
+    live: Mapping[str, str], wanted: Body, passwords: frozenset[str], session: Session
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Live settings without any secret, and the references of the spec that are, or are not, those in use."""
+    shown, unproven = veiled(live, wanted, passwords, session)
+    unknown = {sentence.partition(" ")[0] for sentence in unproven}
+    asked = {n: list(v) for n, v in wanted.items() if isinstance(v, (list, tuple)) and n in live}
+    verdicts: dict[str, Json] = {
+        "same": {n: v for n, v in asked.items() if n not in unknown and shown[n] == v},
+        "other": {n: v for n, v in asked.items() if n not in unknown and shown[n] != v},
+    }
+    bare = {n: _otherwise(n, live[n]) if n in asked else value for n, value in shown.items()}
+    return bare, verdicts
+
+
+def recalled(
+    bare: Mapping[str, str], verdicts: Body, wanted: Body
+) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """What `veiled` would tell of settings that were recorded: no reference is followed."""
+    known = {
+        word: cast("Mapping[str, Json]", verdicts.get(word) or {}) for word in ("same", "other")
+    }
+
+    def same(name: str, asked: Sequence[Json], value: str) -> bool | None:
+        for word, verdict in (("same", True), ("other", False)):
+            if known[word].get(name) == list(asked):
+                return verdict
+        followed = any(is_reference(part) for part in asked)
+        return None if followed or value == MASK else value == ",".join(map(str, asked))
+
+    found, unknown = _compared(bare, wanted, same)
+    told = "a snapshot holds no secret"
+    return found, tuple(f"{name} was not compared: {told}" for name in unknown)
 
 
 def _secret(name: str, value: str, passwords: frozenset[str]) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from reconciler.clients.replies import Reply
 from reconciler.errors import Failed, Unreachable
 
 FILES = {"ssl.certificate.location", "ssl.key.location", "ssl.key.password"}
@@ -28,6 +33,9 @@ KNOWN = FILES | {
 }
 LOGIN_PREFIXES = ("ssl.", "sasl.", "security.", "enable.ssl", "enable.sasl", "oauth")
 MECHANISMS = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
+# Requests under way at once: a broker answers those of a connection one after the other, so this only has to be enough
+# for the next one to be there when it is done.
+UNDER_WAY = 4
 
 
 def why_not(properties: Mapping[str, str], *, tokens: bool = False) -> str:
@@ -50,6 +58,15 @@ def _mechanism(properties: Mapping[str, str]) -> str:
     return properties.get("sasl.mechanism", properties.get("sasl.mechanisms", "GSSAPI")).upper()
 
 
+_IMPORTING = threading.RLock()
+
+
+def module(name: str) -> Any:
+    """A module of kafka-python. Its modules import each other in circles, which two threads at once get stuck in."""
+    with _IMPORTING:
+        return importlib.import_module(name)
+
+
 class Lean:
     """One connection pool of kafka-python. `send` returns the decoded reply, errors still inside."""
 
@@ -60,24 +77,46 @@ class Lean:
         timeout: float,
         token: Callable[[], tuple[str, float] | Bearer] | None = None,
     ) -> None:
-        from kafka.admin import KafkaAdminClient
-        from kafka.errors import KafkaError
-
         logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
-        self._failure = KafkaError
+        self._failure = module("kafka.errors").KafkaError
         try:
             found = settings(bootstrap, properties, timeout)
-            self._client = KafkaAdminClient(**found, **_tokens(token))
-        except KafkaError as error:
+            self._client = module("kafka.admin").KafkaAdminClient(**found, **_tokens(token))
+        except self._failure as error:
             raise Unreachable(f"{bootstrap}: {error}") from error
 
-    def send(self, request: Any) -> Any:
-        """One request to any broker, which forwards what the controller has to do (KRaft, KIP-590)."""
+    def send(self, request: Any, patience: float | None = None) -> Any:
+        """One request to any broker, which forwards what the controller has to do (KRaft, KIP-590).
+
+        `patience` is in seconds, where the timeout for one answer is not enough.
+        """
         manager = self._client._manager
+        milliseconds = None if patience is None else int(patience * 1000)
         try:
-            return manager.run(manager.send, request)
+            return manager.run(lambda: manager.send(request, request_timeout_ms=milliseconds))
         except self._failure as error:
             raise LostAnswer(f"{type(error).__name__}: {error}") from error
+
+    def raw(self, request: Any, patience: float | None = None) -> Reply:
+        """The same, its reply as it came: large ones are decoded in `replies`, and by whoever wants them."""
+        answer: Reply = self.send(_Undecoded(request), patience)
+        return answer
+
+    def each(self, requests: Sequence[Any], patience: float | None = None) -> Iterator[Reply]:
+        """The raw replies to many requests in their order, the next ones under way while one is looked at."""
+        with ThreadPoolExecutor(UNDER_WAY) as pool:
+            waiting = deque(pool.submit(self.raw, r, patience) for r in requests[:UNDER_WAY])
+            for request in (*requests[UNDER_WAY:], *[None] * len(waiting)):
+                reply = waiting.popleft().result()
+                if request is not None:
+                    waiting.append(pool.submit(self.raw, request, patience))
+                yield reply
+
+    def speaks(self, api: int, version: int) -> bool:
+        """Whether the cluster knows a request, by Kafka's number, in this version."""
+        known = self._client._manager.broker_version_data.api_versions
+        low, high = known.get(api, (0, -1))
+        return bool(low <= version <= high)
 
     def log_dirs(self, topics: list[str]) -> dict[str, dict[int, list[int]]]:
         """Bytes on disk of every replica, by topic and partition; a topic without an answer is left out."""
@@ -94,8 +133,59 @@ class Lean:
                     replicas.append(partition["partition_size"])
         return sizes
 
+    def versions(self, nodes: Iterable[int]) -> dict[int, str]:
+        """The Kafka that each broker speaks, as far as the requests it knows tell: `4.3`."""
+        try:
+            return {
+                node: str(self._client.get_broker_version_data(node).broker_version_str)
+                for node in nodes
+            }
+        except self._failure as error:
+            raise LostAnswer(f"{type(error).__name__}: {error}") from error
+
     def close(self) -> None:
         self._client.close()
+
+
+class _Undecoded:
+    """A request of kafka-python whose reply comes back as bytes: it asks the request's header what to do with them."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+    @property
+    def API_VERSION(self) -> int | None:  # noqa: N802  # kafka-python's name
+        version: int | None = self._request.API_VERSION
+        return version
+
+    @API_VERSION.setter
+    def API_VERSION(self, version: int) -> None:  # noqa: N802
+        self._request.API_VERSION = version
+
+    @property
+    def header(self) -> _Header:
+        return _Header(self._request.header)
+
+
+class _Header:
+    """Stands for the header of a request under way, and for the class of its reply."""
+
+    def __init__(self, header: Any) -> None:
+        self.correlation_id = header.correlation_id
+        self._version = header.request_api_version
+        self._class = header.get_response_class()
+
+    def get_response_class(self) -> _Header:
+        return self
+
+    def parse_header(self, data: Any) -> Any:
+        return self._class.parse_header(data)
+
+    def decode(self, data: Any) -> Reply:
+        return Reply(self._version, data.read())
 
 
 class LostAnswer(Failed):
@@ -115,9 +205,8 @@ def _tokens(token: Callable[[], tuple[str, float] | Bearer] | None) -> dict[str,
     if token is None:
         return {}
     ask = token
-    from kafka.net.sasl.oauth import AbstractTokenProvider
 
-    class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python is untyped
+    class Tokens(module("kafka.net.sasl.oauth").AbstractTokenProvider):  # type: ignore[misc]  # untyped
         def token(self) -> str:
             return ask()[0]
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 
 from reconciler.clients.kafka import Kafka, batches, refused
+from reconciler.clients.lean import module
 
 BATCH = 500
 TYPES = ("user", "client-id", "ip")
@@ -15,6 +16,8 @@ TYPES = ("user", "client-id", "ip")
 # Who a quota is for: a name by type, None for the default of that type.
 Entity = tuple[tuple[str, str | None], ...]
 Limits = Mapping[str, float | None]
+
+PROTOCOL = "kafka.protocol.admin.client_quotas"
 
 
 class Quota(NamedTuple):
@@ -26,9 +29,8 @@ class Quota(NamedTuple):
 
 def read(kafka: Kafka) -> dict[Entity, dict[str, float]]:
     """Every quota there is."""
-    from kafka.protocol.admin.client_quotas import DescribeClientQuotasRequest
-
-    reply = kafka.lean.send(DescribeClientQuotasRequest(components=[], strict=False))
+    ask = module(PROTOCOL).DescribeClientQuotasRequest
+    reply = kafka.lean.send(ask(components=[], strict=False))
     if reply.error_code:
         raise refused("DescribeClientQuotas", _error(reply.error_code, reply.error_message))
     return {
@@ -45,12 +47,11 @@ def write(
     kafka: Kafka, quotas: Sequence[Quota], *, validate: bool = False
 ) -> dict[Entity, BaseException | None]:
     """None for what was stored (or would be), else the exception with the broker's words."""
-    from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
-
+    ask = module(PROTOCOL).AlterClientQuotasRequest
     answers: dict[Entity, BaseException | None] = {}
     for batch in batches(quotas, BATCH):
-        entries = [_entry(AlterClientQuotasRequest.EntryData, quota) for quota in batch]
-        request = AlterClientQuotasRequest(entries=entries, validate_only=validate)
+        entries = [_entry(ask.EntryData, quota) for quota in batch]
+        request = ask(entries=entries, validate_only=validate)
         for entry in kafka.lean.send(request).entries:
             error = _error(entry.error_code, entry.error_message) if entry.error_code else None
             answers[_entity(entry.entity)] = error

@@ -16,9 +16,15 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from reconciler.clients import replies
 from reconciler.clients.kafka import Kafka, answer, batches, code, refused
+from reconciler.clients.lean import module
+from reconciler.clients.replies import Topic
 
 BATCH = 500
+# Seconds a request may take longer for each thing it is about.
+A_NAME = 0.05
+TOPIC = 2  # Kafka's number of this type of resource
 # Importing and connecting the lean client costs 0.2 s, which is what librdkafka needs for all configs of 400 topics
 # (measured on loopback; over a real network its 2 KiB a topic weigh more, hence less than 400).
 FEW = 300
@@ -32,17 +38,36 @@ Answers = dict[str, BaseException | None]
 Configs = dict[str, dict[str, str]]
 
 
-def listing(kafka: Kafka) -> dict[str, tuple[int, int]]:
-    """Partitions and replicas of every topic this login can see. Missing rights shorten it without a word."""
+def listing(kafka: Kafka, *, many: bool = False) -> dict[str, Topic]:
+    """Every topic this login can see, in one request that makes none. Missing rights shorten it without a word.
+
+    With `many` topics our own decoder reads it, and tells their ids, where the cluster is new enough for that.
+    """
+    if kafka.has_lean and (many or kafka.lean_is_open):
+        low, high = replies.METADATA
+        if kafka.lean.speaks(replies.METADATA_KEY, low):
+            return _lean_listing(kafka, low, high)
     try:
         found = kafka.admin.list_topics(timeout=kafka.timeout)
     except KafkaException as error:
         raise refused("Metadata of all topics", error) from error
     return {
-        name: (len(topic.partitions), min(len(p.replicas) for p in topic.partitions.values()))
+        name: Topic(len(topic.partitions), min(len(p.replicas) for p in topic.partitions.values()))
         for name, topic in found.topics.items()
         if topic.partitions
     }
+
+
+def _lean_listing(kafka: Kafka, low: int, high: int) -> dict[str, Topic]:
+    request = module("kafka.protocol.metadata").MetadataRequest(
+        topics=None,
+        allow_auto_topic_creation=False,
+        include_cluster_authorized_operations=False,
+        include_topic_authorized_operations=False,
+        min_version=low,
+        max_version=high,
+    )
+    return dict(replies.topics(kafka.lean.raw(request)))
 
 
 def describe(kafka: Kafka, names: Iterable[str]) -> dict[str, Any]:
@@ -83,33 +108,41 @@ def configs(kafka: Kafka, names: Iterable[str], fields: frozenset[str] | None) -
     if fields is not None and not fields:
         return {name: {} for name in names}
     wanted = sorted(names)
-    is_open = "lean" in vars(kafka)
-    pays = kafka.has_lean and (is_open or len(wanted) > FEW)
-    read = _lean_configs if pays else _full_configs
+    if pays(kafka, len(wanted)):
+        return _lean_configs(kafka, wanted, fields)
     found: Configs = {}
     for batch in batches(wanted, BATCH):
-        found.update(read(kafka, batch, fields))
+        found.update(_full_configs(kafka, batch, fields))
     return found
 
 
-def _lean_configs(kafka: Kafka, names: Sequence[str], fields: frozenset[str] | None) -> Configs:
-    from kafka.protocol.admin import DescribeConfigsRequest
+def pays(kafka: Kafka, count: int) -> bool:
+    """Whether the lean client is worth opening for so many topics."""
+    return kafka.has_lean and (kafka.lean_is_open or count > FEW)
 
+
+def _lean_configs(kafka: Kafka, names: Sequence[str], fields: frozenset[str] | None) -> Configs:
+    """Batch after batch, each let go when it is decoded, while the next ones are on their way."""
+    ask = module("kafka.protocol.admin").DescribeConfigsRequest
     keys = None if fields is None else sorted(fields)
-    request = DescribeConfigsRequest(
-        resources=[(2, name, keys) for name in names], include_synonyms=False, min_version=1
-    )
+    low, high = replies.DESCRIBE_CONFIGS
+    requests = [
+        ask(
+            resources=[(TOPIC, name, keys) for name in batch],
+            include_synonyms=False,
+            min_version=low,
+            max_version=high,
+        )
+        for batch in batches(names, BATCH)
+    ]
     found: Configs = {}
-    for result in kafka.lean.send(request).results:
-        if result.error_code == 0:
-            found[result.resource_name] = {
-                entry.name: entry.value
-                for entry in result.configs
-                if entry.config_source == TOPIC_SOURCE and entry.value is not None
-            }
-        elif result.error_code not in MISSING:
-            words = KafkaException(KafkaError(result.error_code, result.error_message or ""))
-            raise refused(f"DescribeConfigs on topic {result.resource_name}", words)
+    for reply in kafka.lean.each(requests, kafka.timeout + BATCH * A_NAME):
+        for name, told in replies.configs(reply, TOPIC_SOURCE):
+            if not isinstance(told, replies.Refusal):
+                found[name] = told
+            elif told.code not in MISSING:
+                error = KafkaException(KafkaError(told.code, told.words))
+                raise refused(f"DescribeConfigs on topic {name}", error)
     return found
 
 
@@ -207,13 +240,13 @@ def delete(kafka: Kafka, names: Sequence[str]) -> Answers:
 
 def patience(kafka: Kafka, batch: Sequence[object]) -> float:
     """Seconds to wait for one request: the timeout asked for, and more for many things at once."""
-    return kafka.timeout + 0.05 * len(batch)
+    return kafka.timeout + A_NAME * len(batch)
 
 
 def _collect(kafka: Kafka, asked: Mapping[str, Any]) -> Answers:
     answers: Answers = {}
     for name, future in asked.items():
-        got = answer(future, kafka.timeout + 0.05 * len(asked))
+        got = answer(future, kafka.timeout + A_NAME * len(asked))
         answers[name] = got if isinstance(got, BaseException) else None
     return answers
 

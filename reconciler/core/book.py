@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from sys import intern
 from typing import Any
 
 from reconciler.core.model import Body, Json, Key, Resource, State
@@ -72,16 +74,15 @@ class Book:
     tip: Tip = Tip()
     damage: dict[str, str] = field(default_factory=dict)
 
-    def owned_by(self, estate: str) -> dict[tuple[str, str], Owned]:
+    def owned_by(self, estate: str) -> Mapping[tuple[str, str], Owned]:
         """What this estate owns, by kind and name."""
+        if all(owned.estate == estate for owned in self.own.values()):
+            return self.own  # as nearly always: nothing is copied
         return {at: owned for at, owned in self.own.items() if owned.estate == estate}
 
     def last(self, cluster: str, estate: str) -> State:
         """The settings last applied, as a state the diff can take."""
-        return {
-            Key(cluster, kind, name): Resource(name, owned.settings)
-            for (kind, name), owned in self.owned_by(estate).items()
-        }
+        return Last(cluster, self.owned_by(estate))
 
     def is_new(self, estate: str) -> bool:
         """Whether this estate has left no trace here, so that its first record can be believed."""
@@ -101,35 +102,80 @@ class Book:
         return ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Last(Mapping[Key, Resource]):
+    """What was last applied to everything in `owned`, without a second copy of it: thousands are never looked at."""
+
+    cluster: str
+    owned: Mapping[tuple[str, str], Owned]
+
+    def __getitem__(self, key: Key) -> Resource:
+        return Resource(key.name, self.owned[key.kind, key.name].settings)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, Key) and (key.kind, key.name) in self.owned
+
+    def __iter__(self) -> Iterator[Key]:
+        return (Key(self.cluster, kind, name) for kind, name in self.owned)
+
+    def __len__(self) -> int:
+        return len(self.owned)
+
+
 def fold(records: Iterable[Record], cluster_id: str) -> Book:
     """Every record about this cluster, the last one of a key wins. What cannot be read is damage, never a guess."""
-    latest: dict[str, bytes | None] = {}
-    for key, value in records:
-        latest.pop(key, None)
-        latest[key] = value
     book = Book()
-    for key, value in latest.items():
+    # Thousands of records say the same of different names: those are read once.
+    read: dict[bytes | None, Owned] = {}
+    others: dict[str, bytes | None] = {}
+    owns = f"own|{cluster_id}|"
+    for key, value in records:
+        if key.startswith(owns):
+            kind, _, name = key[len(owns) :].partition("|")
+            # The same name stands in the spec, and on the cluster: kept once.
+            at = intern(kind), intern(name)
+            book.own.pop(at, None)
+            book.damage.pop(key, None)
+            if value in read:
+                book.own[at] = read[value]
+            elif value is not None:
+                with _damage(book, key):
+                    book.own[at] = read[value] = _owned(_body(value))
+        else:
+            others.pop(key, None)
+            others[key] = value
+    for key, value in others.items():
         kind, _, rest = key.partition("|")
         about, _, name = rest.partition("|")
         if value is not None and about == cluster_id and kind != "lock":
-            _take(book, kind, name, key, value)
+            with _damage(book, key):
+                _READERS[kind](book, name, _body(value))
     return book
 
 
-def _take(book: Book, kind: str, name: str, key: str, value: bytes) -> None:
+@contextmanager
+def _damage(book: Book, key: str) -> Iterator[None]:
     try:
-        body = json.loads(value)
-        if body["v"] != VERSION:
-            book.damage[key] = f"written by another version of kstate ({body['v']})"
-            return
-        _READERS[kind](book, name, body)
+        yield
+    except _Foreign as version:
+        book.damage[key] = f"written by another version of kstate ({version})"
     except (KeyError, TypeError, ValueError, AttributeError):
         book.damage[key] = "not readable"
 
 
-def _read_own(book: Book, name: str, body: Any) -> None:
-    kind, _, rest = name.partition("|")
-    book.own[kind, rest] = Owned(
+class _Foreign(Exception):
+    """A record of another version."""
+
+
+def _body(value: bytes) -> Any:
+    body = json.loads(value)
+    if body["v"] != VERSION:
+        raise _Foreign(body["v"])
+    return body
+
+
+def _owned(body: Any) -> Owned:
+    return Owned(
         str(body["estate"]),
         dict(body["settings"]),
         str(body["origin"]),
@@ -164,7 +210,6 @@ def _read_used(book: Book, name: str, body: Any) -> None:
 
 
 _READERS = {
-    "own": _read_own,
     "head": _read_head,
     "intent": _read_intent,
     "tip": _read_tip,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -21,7 +21,7 @@ class Desired:
     state: dict[Key, Resource] = field(default_factory=dict)
     absent: set[Key] = field(default_factory=set)
     unwanted: dict[Key, Resource] = field(default_factory=dict)
-    sources: dict[Key, list[str]] = field(default_factory=dict)
+    sources: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     owners: dict[Key, str] = field(default_factory=dict)
     protected: set[Key] = field(default_factory=set)
     impossible: dict[Key, Resource] = field(default_factory=dict)
@@ -29,14 +29,7 @@ class Desired:
 
     def fields(self, kind: str) -> frozenset[str]:
         """The configuration names in play for a kind: the second step of every nested setting."""
-        return frozenset(
-            name
-            for key, resource in self.state.items()
-            if key.kind == kind
-            for inner in resource.settings.values()
-            if isinstance(inner, Mapping)
-            for name in inner
-        )
+        return frozenset(name for body in self.bodies(kind).values() for name in _inner(body))
 
     def bodies(self, kind: str) -> dict[str, Body]:
         """What everything wanted of a kind is to be, by name."""
@@ -45,6 +38,18 @@ class Desired:
     def names(self, kind: str) -> frozenset[str]:
         """Everything declared of a kind, wanted or unwanted."""
         return frozenset(key.name for key in (*self.state, *self.absent) if key.kind == kind)
+
+
+def _inner(body: Body) -> Iterator[str]:
+    return (name for value in body.values() if isinstance(value, Mapping) for name in value)
+
+
+def by_kind(state: State) -> dict[str, dict[str, Body]]:
+    """The settings of everything in a state, by kind and name."""
+    found: dict[str, dict[str, Body]] = {}
+    for (_, kind, name), resource in state.items():
+        found.setdefault(kind, {})[name] = resource.settings
+    return found
 
 
 def desired(
@@ -79,6 +84,7 @@ def _add(
     found: Desired, document: Document, means: list[tuple[Key, Resource]], *, possible: bool
 ) -> None:
     unwanted = document.metadata.get("ensure") == "absent"
+    source = (document.source,)  # one for all that a document means
     for key, resource in means:
         if not possible:
             found.impossible[key] = resource
@@ -87,11 +93,12 @@ def _add(
             found.unwanted[key] = resource
         else:
             _wanted(found, key, resource, document)
-        found.sources.setdefault(key, []).append(document.source)
-        if document.metadata.get("protect"):
-            found.protected.add(key)
-        if owner := document.metadata.get("owner"):
-            found.owners.setdefault(key, str(owner))
+        before = found.sources.get(key)
+        found.sources[key] = source if before is None else before + source
+    if document.metadata.get("protect"):
+        found.protected.update(key for key, _ in means)
+    if owner := document.metadata.get("owner"):
+        found.owners.update({key: str(owner) for key, _ in means if key not in found.owners})
 
 
 def _unwanted(found: Desired, key: Key, document: Document) -> None:
@@ -117,7 +124,9 @@ def _first(found: Desired, key: Key) -> str:
 
 def with_unseen(live: State, known: Mapping[Key, Body], kinds: Mapping[str, Kind]) -> State:
     """Live state with what no server tells filled in from what is known of it, so that it can be compared."""
-    return {key: _seen(key, resource, known.get(key, {}), kinds) for key, resource in live.items()}
+    hidden = [key for key in known if key in live and kinds[key.kind].unseen]
+    filled = {key: _seen(key, live[key], known[key], kinds) for key in hidden}
+    return {**live, **filled} if filled else live
 
 
 def _seen(key: Key, resource: Resource, known: Body, kinds: Mapping[str, Kind]) -> Resource:

@@ -35,7 +35,13 @@ def diff(
     `last` is what was applied before: a setting in there that `desired` no longer has goes back to its default.
     `absent` is what must not be there. `whole` says of which keys everything is compared, not just what is declared.
     """
-    changes = [_towards(key, desired[key], live.get(key), last.get(key), whole) for key in desired]
+    # Nearly everything is as it should be, and costs one comparison.
+    unequal = [
+        (key, want, have)
+        for key, want in desired.items()
+        if (have := live.get(key)) is None or want.settings != have.settings
+    ]
+    changes = [_towards(key, want, have, last.get(key), whole) for key, want, have in unequal]
     gone = [_delete(key, live[key]) for key in absent if key in live and key not in desired]
     return sorted((c for c in (*changes, *gone) if c is not None), key=lambda change: change.key)
 
@@ -49,8 +55,6 @@ def _towards(
 ) -> Change | None:
     if have is None:
         return Change(key, None, drop_unset(want.settings))
-    if want.settings == have.settings:
-        return None
     entire = whole(key)
     found = edits(want.settings, have.settings, last.settings if last else NOTHING, entire=entire)
     if not found:

@@ -166,7 +166,8 @@ class Status(StrEnum):
 class Outcome:
     """What became of a change, with the server's own words. There is one for every change, always.
 
-    `partly`: it failed, and something of it is there all the same.
+    `partly`: it failed, and something of it is there all the same. A driver says so of what a server took and what
+    then went wrong.
     """
 
     key: Key
@@ -287,10 +288,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a risk code means, for `kstate explain` and the docs. `undo` says whether it can be undone.
-
-    `destroys`: data goes, so what is protected is protected from it.
-    """
+    """What a risk code means. `undo`: whether it can be undone. `destroys`: data goes, protected things are safe."""
 
     code: str
     title: str
@@ -305,7 +303,7 @@ class World:
 
     `live` is everything there now, bare where nobody declared it; `planned` is what the spec wants to be there, and
     `spec` the same of all kinds. `nearby` is what the kind's `nearby` asked for, by cluster and kind, as far as
-    it could be read.
+    it could be read; `to_come` is what the spec wants in those places.
     """
 
     platform: Platform
@@ -314,6 +312,7 @@ class World:
     planned: Mapping[str, Resource]
     spec: State = field(default_factory=dict)
     nearby: Mapping[tuple[str, str], Mapping[str, Resource]] = field(default_factory=dict)
+    to_come: Mapping[tuple[str, str], Mapping[str, Resource]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +323,18 @@ class Place:
     documents: Mapping[tuple[str, str], Document]
 
 
+class Right(NamedTuple):
+    """An operation that a login needs for a kind, and what for. `verb`: to plan, or only to apply.
+
+    `on` is the cluster, each resource of the kind by its name (`own`), or all consumer groups (`groups`).
+    """
+
+    operation: str
+    purpose: str
+    verb: str = "apply"
+    on: str = "cluster"
+
+
 class Condition(NamedTuple):
     """How a live resource is doing, in words that need no figures to be understood; `well` or not."""
 
@@ -332,8 +343,17 @@ class Condition(NamedTuple):
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Where live resources were read. `addresses`: the brokers of each cluster of the spec, as far as known."""
+
+    cluster: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+NOWHERE = Around()
 # The reverse of `Kind.resources`: live resources in, bodies of documents (`name`, `spec`) that mean them out.
-Documents: TypeAlias = "Callable[[Sequence[Resource]], Iterable[Mapping[str, Json]]]"
+Documents: TypeAlias = "Callable[[Sequence[Resource], Around], Iterable[Mapping[str, Json]]]"
 Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]]
 
 
@@ -341,22 +361,22 @@ Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]
 class Kind:
     """A kind of resource; the last line of its file. A new kind is one such file and one JSON Schema.
 
-    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources` says, purely, what a document means
-    on a platform. `check` finds what is wrong with one document by itself, `among` what is wrong between all
-    documents of the kind and the Cluster documents. `after` names kinds whose creations come first and whose
-    deletions come last. `tier` orders changes of the same action inside the kind, smallest first; `needs` are names
-    of the same kind that have to be there before settings can be, and go after them. `steps` are the writes of a
-    change in order, in words, where it is not one. `whole`: a write replaces everything, so everything is compared.
-    `complete`: an update carries all that is wanted, because the server takes nothing less.
-    `facts`: its resources carry facts that are preconditions. `owns` is the list of prefixes in a Cluster's `owns`
-    that speaks of this kind, and `owned_as` the part of a name that they are compared with. `rights` are operations
-    on the cluster that a login needs for all of this, each with what it is needed for. `unseen` are settings that
-    no server tells: what was last applied stands for them. `secrets` are settings that hold references, resolved
-    before anything is written. `documents` is the reverse of `resources`, for an import. `placed` fills in what a
-    document takes from Cluster documents. `nearby` are the clusters and kinds that the rules of a resource have to
-    look at. `covers` says which live keys a resource keeps on its own, so that they are nobody else's to manage.
-    `health` is how live resources are doing, for drift. `verify` tries, where a person asks for it, whether secrets
-    that no server tells are those in use. `elsewhere` is the reason of every platform that has no driver for it.
+    `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources`: what a document means on a platform,
+    purely. `check` finds what is wrong with one document, `among` what is wrong between documents of the kind and
+    Cluster documents. `after` names kinds whose creations come first and whose deletions come last; `tier` orders
+    changes of one action, smallest first; `needs` are names of the same kind that settings stand upon. `steps` are
+    the writes of a change in words. `whole`: a write replaces everything, so everything is compared. `complete`: an
+    update carries all that is wanted. `facts`: its resources carry preconditions. `free_name`: a document's name is
+    for people only. `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, `owned_as` the
+    part of a name that they are compared with. `rights` are what a login needs. `unseen`: settings that no server
+    tells. `secrets` are settings that hold references, resolved before anything is written. `documents` is the
+    reverse of `resources`, for an import; a body may have `texts` beside its `spec`: what a member of it names as a
+    file, with its suffix; `unsaid` is why there is none for a live resource. `recalled` is a resource of a snapshot
+    as a read of this scope would have it; `foreseen` what can be said of changes from those alone. `placed` fills in
+    what a document takes from Cluster documents; `nearby` is where else its rules look. `covers`: live keys that a
+    resource keeps on its own. `watches` are rules over changes of other kinds. `health` is how live resources are
+    doing, for drift. `verify` tries whether secrets that no server tells are those in use. `elsewhere`: why other
+    platforms lack it.
     """
 
     name: str
@@ -376,17 +396,24 @@ class Kind:
     facts: bool = False
     unseen: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
-    documents: Documents = silent.of_one
+    documents: Documents = silent.of_two
+    unsaid: Callable[[Resource], str] = silent.no_words
+    recalled: Callable[[Resource, Scope], Resource] = silent.recorded
+    foreseen: Callable[[Sequence[Change], Mapping[str, Resource]], Iterable[tuple[Key, Risk]]] = (
+        silent.of_two
+    )
     placed: Callable[[Document, Place], Document] = silent.anywhere
     nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = silent.of_two
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    free_name: bool = False
     elsewhere: str = ""
     owns: str = ""
     owned_as: Callable[[str], str] = silent.same
-    rights: Mapping[str, str] = field(default_factory=dict)
+    rights: tuple[Right, ...] = ()
     rules: tuple[Rule, ...] = ()
+    watches: Mapping[str, Rule] = field(default_factory=dict)
     codes: tuple[Code, ...] = ()
 
 
@@ -402,7 +429,8 @@ class Platform:
     ignores: a notice, and not compared. `check` finds what is wrong with a Cluster document. `fitted` is the platform
     as the cluster of a Cluster document's `spec` has it; `tiers` are the forms that takes, each with a `spec` that
     leads to it. `implied` is that `spec` with what follows from the rest of it, an address say. `real` are the kinds
-    that were proven on a real server, all others on an emulation. `codes` are those of the platform itself.
+    that were proven on a real server, all others on an emulation. `codes` are those of the platform itself. `keyed`:
+    what is logged in with is a key, and stands for an account that ACLs know by another name.
     """
 
     name: str
@@ -419,3 +447,4 @@ class Platform:
     implied: Callable[[Body], Body] = silent.unchanged
     real: frozenset[str] = frozenset()
     codes: tuple[Code, ...] = ()
+    keyed: bool = False

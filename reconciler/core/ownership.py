@@ -90,10 +90,20 @@ class Keeping:
     book: Book = field(default_factory=Book)
     trouble: str = ""
     there: bool = True
+    _last: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def last(self, cluster: str) -> State:
         """The settings last applied, as a state the diff can take."""
-        return self.book.last(cluster, self.estate) if self.estate else {}
+        if cluster not in self._last:
+            self._last[cluster] = self.book.last(cluster, self.estate) if self.estate else {}
+        return self._last[cluster]
+
+    def applied(self) -> dict[str, dict[str, Body]]:
+        """The same by kind and name."""
+        found: dict[str, dict[str, Body]] = {}
+        for (kind, name), owned in (self.book.owned_by(self.estate) if self.estate else {}).items():
+            found.setdefault(kind, {})[name] = owned.settings
+        return found
 
     def prunes(self, cluster: str, wanted: Set[Key]) -> set[Key]:
         """What is ours and in no document; nothing at all when the record cannot be believed."""
@@ -103,7 +113,8 @@ class Keeping:
 
     def protected(self, cluster: str) -> set[Key]:
         """What was protected when it was last applied, documents or none."""
-        return {key for key in self.last(cluster) if self._owned(key).protect}
+        owned = self.book.owned_by(self.estate) if self.estate else {}
+        return {Key(cluster, *at) for at, own in owned.items() if own.protect}
 
     def protects(self, key: Key) -> bool:
         """Whether what we own was protected when it was last applied."""

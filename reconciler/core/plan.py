@@ -45,6 +45,14 @@ class Bookkeeping:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """Clusters that are applied together, after those of the stage before came out right. `label` chose them."""
+
+    label: str
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a reviewer and an apply need. Times are ISO 8601 in UTC.
 
@@ -54,6 +62,8 @@ class Plan:
     `protected` are those of the changed resources whose document protects them.
     `owners` are the teams that the documents of changed resources name.
     `records` are to be brought up to date by an apply without anything being written to a resource.
+    `snapshot` is when the snapshot was taken that it was made from, empty for a plan of live clusters.
+    `stages` are the clusters in the order in which they are applied, empty where all are at once.
     """
 
     clusters: tuple[ClusterPlan, ...]
@@ -74,6 +84,8 @@ class Plan:
     unmanaged: tuple[str, ...] = ()
     risks: tuple[Risk, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    snapshot: str = ""
+    stages: tuple[Stage, ...] = ()
     owners: Mapping[Key, str] = field(default_factory=dict)
 
     @property
@@ -97,8 +109,10 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """What a reviewer approves: the clusters' digests, and whether the plan was narrowed."""
-        return sha256([[c.name, cluster_digest(self, c)] for c in self.clusters] + [self.partial])
+        """What a reviewer approves: the clusters' digests, whether the plan was narrowed, and the order of stages."""
+        clusters = [[c.name, cluster_digest(self, c)] for c in self.clusters]
+        order = [[[stage.label, list(stage.clusters)] for stage in self.stages]]
+        return sha256([*clusters, self.partial, *(order if self.stages else [])])
 
     def waves_of(self, cluster: str) -> tuple[tuple[Change, ...], ...]:
         """The waves of one cluster, empty ones left out."""
@@ -184,10 +198,17 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "protected": [str(key) for key in plan.protected],
         "unmanaged": list(plan.unmanaged),
         "notices": list(plan.notices),
+        # Said only of plans that have them, so that all others read as ever.
+        **({"snapshot": {"taken": plan.snapshot}} if plan.snapshot else {}),
+        **({"stages": [_stage_json(stage) for stage in plan.stages]} if plan.stages else {}),
     }
     if plan.owners:
         body["owners"] = {str(key): owner for key, owner in sorted(plan.owners.items())}
     return body | {"seal": sha256(body)}
+
+
+def _stage_json(stage: Stage) -> dict[str, Any]:
+    return {"label": stage.label, "clusters": list(stage.clusters)}
 
 
 def change_json(change: Change) -> dict[str, Any]:
@@ -277,6 +298,8 @@ def from_json(body: Mapping[str, Any]) -> Plan:
         unmanaged=tuple(body["unmanaged"]),
         risks=tuple(_risks(body["risks"])),
         notices=tuple(body["notices"]),
+        snapshot=body["snapshot"]["taken"] if "snapshot" in body else "",
+        stages=tuple(Stage(s["label"], tuple(s["clusters"])) for s in body.get("stages", ())),
         owners={Key.parse(key): owner for key, owner in body.get("owners", {}).items()},
     )
 

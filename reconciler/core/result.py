@@ -11,12 +11,14 @@ from reconciler.core.plan import Plan
 from reconciler.core.risk import Gated
 
 FORMAT = "kstate.result/v1"
-# What decides when nothing was written: the first of these that any cluster has.
-ORDER = (64, 1, 4, 3, 5, 2, 0)
 PARTLY = 6
-AS_PLANNED = "as planned already"
 REFUSED = 3
 INTERRUPTED = 130
+# The first of these that any cluster has. Where something was written and something was not, that decides; of the
+# rest the README's order, in which a signal before the first write stands after every failure.
+ORDER = (PARTLY, 64, 1, 4, 3, 5, INTERRUPTED, 2, 0)
+AS_PLANNED = "as planned already"
+BEFORE = "done when this plan was applied before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def unready(plan: Plan, failures: Mapping[str, str], code: int) -> Result:
 
 
 def fold(codes: Iterable[int]) -> int:
-    """One exit code for many clusters of which none was written to."""
+    """One exit code for many clusters."""
     found = set(codes)
     return next((code for code in ORDER if code in found), max(found, default=0))
 
@@ -128,6 +130,7 @@ def to_json(result: Result) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "plan": result.plan.digest,
+        "clusters": [cluster.name for cluster in result.plan.clusters],
         "exit_code": result.exit_code,
         "summary": {str(status): result.count(status) for status in Status},
         "changes": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.model import Action, Change, Code, Key, Kind, Level, Risk, Rule, World
@@ -34,6 +34,20 @@ CODES = (
         "The identity that made this plan may not ask the server what it would refuse, or the server does not"
         " know how to answer. The change itself is shown in full; only the server's opinion is missing.",
     ),
+    Code(
+        "KS233",
+        "Deletes what nobody looked at",
+        "The plan was made from a snapshot, and nothing in there says what would be lost. A plan of the live clusters"
+        " looks, and says it by its own codes.",
+        "Look at a plan of the live clusters first.",
+    ),
+    Code(
+        "KS132",
+        "Planned from a snapshot",
+        "The plan compares the spec with what `kstate snapshot` recorded, not with what is live now. No server was"
+        " asked what it would refuse, no secret was followed, and what a change would cost is taken to be the worst. It"
+        " is for looking at: `apply` refuses it and wants a plan of the live clusters, which may find more than this.",
+    ),
 )
 
 
@@ -49,7 +63,18 @@ def assess(
         for rule in kinds[name].rules:
             for key, risk in rule(own, worlds[name]):
                 found.setdefault(key, []).append(risk)
+    for name, other, rule in watching(kinds, by_kind):
+        for key, risk in rule(by_kind[other], worlds[name]) if name in worlds else ():
+            found.setdefault(key, []).append(risk)
     return add_risks((change for own in by_kind.values() for change in own), found)
+
+
+def watching(
+    kinds: Mapping[str, Kind], changed: Collection[str]
+) -> Iterator[tuple[str, str, Rule]]:
+    """(kind, kind that changes, rule) of all that watch what changes."""
+    for name, kind in kinds.items():
+        yield from ((name, other, rule) for other, rule in kind.watches.items() if other in changed)
 
 
 def each(rule: Callable[[Change, World], Iterable[Risk]]) -> Rule:

@@ -17,6 +17,16 @@ def of_two(_thing: object, _other: object) -> tuple[()]:
     return ()
 
 
+def no_words(_thing: object) -> str:
+    """No particular reason."""
+    return "no document can mean it"
+
+
+def recorded(resource: T, _scope: object) -> T:
+    """A recorded resource is as it was read."""
+    return resource
+
+
 def anywhere(document: T, _place: object) -> T:
     """A document means the same on every cluster."""
     return document

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from reconciler.core.diff import flat, nest
 from reconciler.core.drift import Field, Finding, What
-from reconciler.core.model import Body, Document, Json, Key, Kind, Resource
+from reconciler.core.model import NOWHERE, Body, Document, Json, Key, Kind, Resource
 from reconciler.core.model import Path as Steps
 from reconciler.engine.drifting import Found
 from reconciler.engine.intent import desired_of
@@ -26,6 +26,7 @@ from reconciler.platforms import registry as platforms_registry
 from reconciler.secrets.references import is_reference
 from reconciler.spec.editing import REMOVED, CannotEdit, edit
 from reconciler.spec.folder import Spec, load
+from reconciler.spec.inlined import read_in
 from reconciler.spec.nodes import pieces
 from reconciler.spec.yaml import read
 
@@ -207,10 +208,12 @@ def _kind(spec: Spec, key: Key) -> Kind:
 
 def _body(kind: Kind, resource: Resource) -> Body:
     """What a document that means just this resource says."""
-    bodies = list(kind.documents([resource]))
+    bodies = list(kind.documents([resource], NOWHERE))
     if len(bodies) != 1:
         raise CannotEdit(f"no document of kind {kind.document} can say what is live")
-    return cast("Body", bodies[0]["spec"])
+    spec, texts = (cast("Mapping[str, Any]", bodies[0].get(m) or {}) for m in ("spec", "texts"))
+    own = {name: value for name, value in spec.items() if name not in texts}
+    return {**own, **read_in(kind.document, texts)}
 
 
 def _edited(text: str, document: Document, path: Steps, value: Any) -> tuple[str, Json]:

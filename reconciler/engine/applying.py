@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.plan import Plan, cluster_digest
-from reconciler.core.result import AS_PLANNED, Result
+from reconciler.core.result import AS_PLANNED, BEFORE, Result
 from reconciler.core.risk import Approval, Gate, gate
 from reconciler.core.settle import Settled
 from reconciler.engine.clusters import (
@@ -41,6 +41,7 @@ from reconciler.engine.clusters import (
 )
 from reconciler.engine.keeping import (
     Keeper,
+    Spent,
     check_owners,
     check_unused,
     ledger_session,
@@ -56,6 +57,8 @@ from reconciler.ledger.lock import acquire
 from reconciler.platforms import registry as platforms_registry
 from reconciler.secrets.references import resolve
 
+Connections = Mapping[str, Body]
+NONE: Connections = MappingProxyType({})
 STOPPED = "stopped by a signal"
 FORMER = "until what a former apply may still have sent is through"
 ADDRESS = "bootstrap.servers"
@@ -75,7 +78,12 @@ def stands_in_the_way(plan: Plan, approvals: Sequence[Approval]) -> Gate:
 
 
 def check_fresh(plan: Plan, options: Options) -> None:
-    """Raises Stale for a plan whose time is over."""
+    """Raises Stale for a plan whose time is over, and for one that no live cluster was looked at for."""
+    if plan.snapshot:
+        raise Stale(
+            f"the plan was made from a snapshot of {plan.snapshot}; it shows, and is not applied",
+            hint="Make one on the live clusters: `kstate plan`, or `kstate apply SPEC --expect DIGEST`.",
+        )
     if stamp(options.now) > plan.expires:
         raise Stale(
             f"the plan expired at {plan.expires}", hint="Make a new one with `kstate plan`."
@@ -124,31 +132,34 @@ class _Run:
 
 
 def apply(
-    plan: Plan, options: Options, connections: Mapping[str, Body] = MappingProxyType({})
+    plan: Plan, options: Options, connections: Connections = NONE, clusters: Set[str] | None = None
 ) -> Result:
     """Make it so, on every cluster, or write nothing anywhere.
 
-    The plan says how to connect, unless `connections` do. Raises Unready when any cluster cannot be reached, is another
-    one, is being applied to, or has moved. From the first write on clusters are independent, and every change has an
-    outcome.
+    The plan says how to connect, unless `connections` do. `clusters`: only on these, and only their changes have an
+    outcome. Raises Unready when any cluster cannot be reached, is another one, is being applied to, or has moved. From
+    the first write on clusters are independent, and every change has an outcome.
     """
     check_fresh(plan, options)
     _check_secrets(plan)
+    meant = {cluster.name for cluster in plan.clusters} if clusters is None else clusters
     with ExitStack() as stack:
-        ready = _all_ready(plan, options, connections, stack)
+        ready, spent = _all_ready(plan, options, connections, stack, meant)
         runs, broken = side_by_side(
             ready, lambda name: _apply_cluster(plan, name, ready[name], options)
         )
     lost = _Run()
-    reached = {outcome.key for run in runs.values() for outcome in run.outcomes}
-    missing = [change.key for change in plan.changes if change.key not in reached]
+    own = [change.key for change in plan.changes if change.key.cluster in meant]
+    lost.came_to([Outcome(k, Status.DONE, BEFORE) for k in own if k.cluster in spent], options.say)
+    reached = {outcome.key for run in (*runs.values(), lost) for outcome in run.outcomes}
+    missing = [key for key in own if key not in reached]
     lost.came_to([Outcome(key, Status.UNKNOWN) for key in missing], options.say)
     outcomes = {o.key: o for run in (*runs.values(), lost) for o in run.outcomes}
     failures = {name: error.message for name, error in broken.items()}
     failures |= {name: run.failure for name, run in runs.items() if run.failure}
     return Result(
         plan,
-        tuple(outcomes[c.key] for c in plan.changes),
+        tuple(outcomes[key] for key in own),
         written=bool(broken) or any(run.written for run in runs.values()),
         interrupted=options.stop.is_set(),
         failures=tuple(sorted(failures.items())),
@@ -184,33 +195,39 @@ def _references(value: Json, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _all_ready(
-    plan: Plan, options: Options, connections: Mapping[str, Body], stack: ExitStack
-) -> dict[str, _Ready]:
-    """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason."""
+    plan: Plan, options: Options, connections: Connections, stack: ExitStack, meant: Set[str]
+) -> tuple[dict[str, _Ready], Set[str]]:
+    """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason.
+
+    Beside them those on which this very plan came to its end before: there is nothing left of it, whatever came after.
+    """
     touched = {r.key.cluster for r in plan.records} | {c.key.cluster for c in plan.changes}
     peers = {c.name: c.spec for c in plan.clusters} | dict(connections)
     targets = {
         c.name: Target(c.name, peers[c.name], plan.root, options.timeout, peers)
         for c in plan.clusters
-        if c.name in touched
+        if c.name in touched & meant
     }
     sessions, failures = side_by_side(targets, lambda name: _login(plan, targets[name], stack))
     # In the order of the clusters' ids, so that two applies of several clusters cannot block each other.
     keepers: dict[str, Keeper | None] = {}
+    spent: dict[str, KstateError] = {}
     for name in sorted(sessions, key=lambda name: sessions[name].cluster_id):
         if not failures:
             try:
                 keepers[name] = _locked(plan, sessions[name], connections, options, stack)
+            except Spent as error:
+                spent[name] = error
             except KstateError as error:
                 failures[name] = error
-    if failures:
-        raise Unready(failures)
+    if failures or (spent and not keepers):
+        raise Unready(failures or spent)
     ready, failures = side_by_side(
-        sessions, lambda name: _ready(plan, sessions[name], keepers[name], options)
+        keepers, lambda name: _ready(plan, sessions[name], keepers[name], options)
     )
     if failures:
         raise Unready(failures)
-    return ready
+    return ready, spent.keys()
 
 
 def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
@@ -227,11 +244,7 @@ def _login(plan: Plan, target: Target, stack: ExitStack) -> Session:
 
 
 def _locked(
-    plan: Plan,
-    session: Session,
-    connections: Mapping[str, Body],
-    options: Options,
-    stack: ExitStack,
+    plan: Plan, session: Session, connections: Connections, options: Options, stack: ExitStack
 ) -> Keeper | None:
     """The ledger, with its lock held until the stack is closed. None without an Estate: nothing is recorded then."""
     if not plan.estate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.risk import add_risks
+from reconciler.core.snapshot import Snapshot
 from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 
@@ -36,13 +37,18 @@ SIDE_BY_SIDE = 16
 class Options:
     """What narrows or shapes a run. `now` is the only clock; `timeout` is in seconds, for one request.
 
+    `labels` are selectors of clusters (`env=prod`), all of which must fit; `waves` are selectors too, and say in which
+    order clusters are applied.
     `who` stands in the lock and the journal. `seal` is that of a saved plan, which is applied once. `wait` is how many
     seconds to wait for the lock. `approved` are the approvals given, for the journal.
-    `verify`: secrets that no server tells are tried out. `seen` is given all that is live, where a report shows it.
+    `verify`: secrets that no server tells are tried out. `snapshot` is read instead of live clusters. `seen` is given
+    all that is live, where a report shows it.
     """
 
     now: datetime
     clusters: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    waves: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     timeout: float = 10.0
     commit: str = ""
@@ -54,6 +60,7 @@ class Options:
     wait: float = 0.0
     approved: tuple[str, ...] = ()
     verify: bool = False
+    snapshot: Snapshot | None = None
     seen: Callable[[Iterable[Live]], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -84,10 +91,15 @@ def driver_of(kind: Kind, platform: Platform) -> Driver:
 
 
 def state_of(session: Session, kind: str, driver: Driver, scope: Scope) -> dict[Key, Resource]:
-    return {
-        Key(session.cluster, kind, resource.name): resource
-        for resource in driver.read(session, scope)
-    }
+    """What a driver reads, by key. What is as it is wanted is kept once, and let go as it was read."""
+    cluster, wanted = session.cluster, scope.wanted
+    state: dict[Key, Resource] = {}
+    for resource in driver.read(session, scope):
+        body = wanted.get(resource.name)
+        if body is not None and body == resource.settings:
+            resource = replace(resource, settings=body)  # noqa: PLW2901
+        state[Key(cluster, kind, resource.name)] = resource
+    return state
 
 
 def vetted(
@@ -124,7 +136,7 @@ def side_by_side(
 
 def asked(before: Body, after: Body) -> Body:
     """What a read has to look at: what is to be, and as None what was there and is to be no more."""
-    return {**dict.fromkeys(before), **after}
+    return after if before.keys() <= after.keys() else {**dict.fromkeys(before), **after}
 
 
 def fields_of(bodies: Iterable[Body]) -> frozenset[str]:

@@ -56,7 +56,7 @@ def drift(spec: Spec, options: Options) -> Found:
         kstate=__version__,
         estate=spec.estate.name if spec.estate else "",
         commit=options.commit,
-        partial=bool(options.clusters or options.only),
+        partial=bool(options.clusters or options.labels or options.only),
         notices=(
             *(risk.message for risk in expired(rules(spec.ignores), today(options))),
             *(notice for part in clusters for notice in part.notices),

@@ -1,133 +1,212 @@
-"""A live cluster in, a spec that means exactly what is there out. Nothing is written to the cluster."""
+"""Live clusters in, documents that mean what is there out. Nothing is written to any cluster."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
+from reconciler.core import silent
+from reconciler.core.desired import with_unseen
+from reconciler.core.drafts import Draft, merged, renamed, with_own_variables
 from reconciler.core.events import Event, Step
-from reconciler.core.model import Body, Document, Json, Kind, Resource, Scope, Session, Target
-from reconciler.core.tidy import file_of, profiled
-from reconciler.engine.clusters import Options, driver_of, login
-from reconciler.engine.intent import Wanted, bookkeeping, check, check_references
-from reconciler.engine.keeping import WIRE
+from reconciler.core.model import (
+    Around,
+    Body,
+    Document,
+    Json,
+    Key,
+    Kind,
+    Place,
+    Resource,
+    Scope,
+    Session,
+    State,
+    Target,
+)
+from reconciler.engine.clusters import Options, driver_of, login, side_by_side
+from reconciler.engine.intent import (
+    Wanted,
+    bookkeeping,
+    check,
+    check_references,
+    chosen,
+    connections,
+    desired_of,
+    ledger_of,
+)
+from reconciler.engine.keeping import ledger_session, look, store_on
+from reconciler.engine.planning import matches
+from reconciler.errors import BadUsage, KstateError
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
 from reconciler.spec.folder import Spec
 
-API = "kstate/v1"
-ESTATE = "estate.yaml"
-Files = dict[str, list[Mapping[str, Json]]]
-
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """Documents by file. `counts` says how many of each kind; `left_out` what no document could mean."""
+class Gathered:
+    """What is live on one cluster and has no document yet, as drafts.
 
-    files: Files
-    counts: Mapping[str, int]
-    left_out: tuple[str, ...]
+    `live` is all of it, with why there would be no document for it. `kept` is what one of them keeps on its own, with
+    its name; `declared` is how many have a document already.
+    """
+
+    cluster: str
+    drafts: tuple[Draft, ...]
+    live: Mapping[Key, str]
+    kept: Mapping[Key, Key]
+    declared: int
 
 
-def imported(spec: Spec, wanted: Wanted, options: Options, to: str) -> Imported:
-    """Everything on one cluster that the kinds can say. `to` is the folder the spec will stand in."""
+def gathered(spec: Spec, options: Options) -> tuple[dict[str, Gathered], dict[str, KstateError]]:
+    """Everything on the chosen clusters that the kinds can say and the spec does not."""
     check(spec)
     check_references(spec, options)
-    document, platform, _ = wanted
-    target = Target(document.name, document.spec, options.root, options.timeout)
+    wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
+    return side_by_side(wanted, lambda name: _gather(spec, wanted[name], options))
+
+
+def tidied(
+    found: Mapping[str, Gathered], taken: Set[tuple[str, str, str]] = frozenset()
+) -> list[Draft]:
+    """The drafts of all clusters as one spec has them: the same said once, every name and variable its own."""
+    kinds = kinds_registry.load()
+    drafts = merged(draft for name in sorted(found) for draft in found[name].drafts)
+    drafts = renamed(drafts, lambda draft: kinds[draft.kind].free_name, taken)
+    return with_own_variables(drafts, several=len(found) > 1)
+
+
+def _gather(spec: Spec, wanted: Wanted, options: Options) -> Gathered:
+    document, platform, want = wanted
     kinds = kinds_registry.on(platform)
-    offered = [k for k in kinds.values() if kinds_registry.offered(k, platform, document.spec)]
-    mine = {key.name for key in bookkeeping(spec, document.name)}
-    files: Files = dict(_frame(spec, document, to))
-    counts: dict[str, int] = {}
-    left_out: list[str] = []
+    target = Target(document.name, document.spec, options.root, options.timeout, connections(spec))
     with closing(login(platform, target)) as session:
-        for kind in offered:
+        around = Around(document.name, dict(_addresses(spec, session)))
+        everything = _everything(session, wanted, set(bookkeeping(spec, document.name)), options)
+        last = _applied(spec, session, options)
+    every = {Key(document.name, kind, r.name): r for kind, own in everything.items() for r in own}
+    said = every.keys() & {*want.state, *want.absent}
+    live = with_unseen({k: r for k, r in every.items() if k not in said}, last, kinds)
+    drafts = list(_drafts(spec, document, live, around))
+    kept = dict(_kept(spec, document, drafts, every.keys()))
+    # What a mirror keeps is its own business: a document for it would be a second hand on it.
+    own = tuple(draft for draft in drafts if not draft.keys or not draft.keys <= kept.keys())
+    reasons = {k: kinds[k.kind].unsaid(r) for k, r in live.items()}
+    return Gathered(document.name, own, reasons, kept, len(said))
+
+
+def _applied(spec: Spec, session: Session, options: Options) -> Mapping[Key, Body]:
+    """What the ledger says was applied last, for what no server tells: by which reference a password was set."""
+    if spec.estate is None:
+        return {}
+    ledger = ledger_of(spec)
+    with ledger_session(ledger, session, connections(spec), options) as home:
+        keeping = look(store_on(home, ledger), session.cluster_id, spec.estate.name)
+    return {key: resource.settings for key, resource in keeping.last(session.cluster).items()}
+
+
+def _addresses(spec: Spec, session: Session) -> Iterator[tuple[str, str]]:
+    """Where each cluster of the spec is, as far as that can be known here."""
+    for cluster in map(platforms_registry.completed, spec.clusters):
+        entries = cast("Sequence[Json]", cluster.spec.get("bootstrap") or ())
+        try:
+            yield cluster.name, ",".join(session.plain(str(entry)) for entry in entries)
+        except BadUsage:
+            continue
+
+
+def _everything(
+    session: Session, wanted: Wanted, mine: Set[Key], options: Options
+) -> dict[str, list[Resource]]:
+    """Of every kind that the cluster can hold and `--only` leaves in, in the order of the names."""
+    document, platform, _ = wanted
+    found = {}
+    for kind in kinds_registry.on(platform).values():
+        if kinds_registry.offered(kind, platform, document.spec) and _asked(kind, options):
             options.say(Event(Step.READING, document.name, kind.name))
-            live = _everything(session, kind, wanted, mine)
-            options.say(Event(Step.READ, document.name, kind.name, done=len(live)))
-            made = list(kind.documents(live))
-            counts[kind.name] = len(live)
-            left_out += _unsaid(kind, live, made, wanted)
-            _file(files, kind, made, document.name)
-    return Imported(files, counts, tuple(sorted(left_out)))
+            read = driver_of(kind, platform).read(session, Scope(facts=True))
+            keys = {Key(document.name, kind.name, r.name): r for r in read}
+            own = (key for key in sorted(keys.keys() - mine) if matches(key, options.only))
+            found[kind.name] = [keys[key] for key in own]
+            options.say(Event(Step.READ, document.name, kind.name, done=len(found[kind.name])))
+    return found
 
 
-def _everything(session: Session, kind: Kind, wanted: Wanted, mine: set[str]) -> list[Resource]:
-    driver = driver_of(kind, wanted[1])
-    found = driver.read(session, Scope(names=None, fields=None))
-    return sorted((r for r in found if r.name not in mine), key=lambda resource: resource.name)
+def _asked(kind: Kind, options: Options) -> bool:
+    """Whether anything of a kind can be wanted: what is not asked for need not be readable."""
+    from fnmatch import fnmatchcase
+
+    return not options.only or any(
+        fnmatchcase(kind.name, glob.partition("/")[0]) for glob in options.only
+    )
 
 
-def _unsaid(
-    kind: Kind, live: Sequence[Resource], made: Sequence[Body], wanted: Wanted
-) -> list[str]:
-    """What is there and would not be after reading the documents back: told, never lost quietly."""
-    meant = {
-        resource.name
-        for body in made
-        for resource in kind.resources(_document(kind, body), wanted[1])
-    }
-    return [f"{kind.name}/{resource.name}" for resource in live if resource.name not in meant]
+def _drafts(spec: Spec, cluster: Document, live: State, around: Around) -> Iterator[Draft]:
+    place = _place(spec, cluster)
+    for name, kind in _kinds(place).items():
+        own = [resource for key, resource in live.items() if key.kind == name]
+        for body in kind.documents(own, around):
+            draft = Draft(
+                kind.name,
+                kind.document,
+                str(body["name"]),
+                (cluster.name,),
+                cast("Body", body["spec"]),
+                cast("Mapping[str, str]", body.get("texts") or {}),
+                kind.secrets,
+            )
+            keys = frozenset(_meant(kind, draft, place))
+            known = frozenset(_recorded(kind, live, keys))
+            yield replace(draft, keys=keys, known=known)
 
 
-def _document(kind: Kind, body: Body) -> Document:
-    spec, name = cast("Body", body["spec"]), str(body["name"])
-    return Document(kind.document, name, {"name": name}, spec, "", 1, lambda _path: (1, 1))
+def _recorded(kind: Kind, live: State, keys: Set[Key]) -> Iterator[str]:
+    """Variables that the ledger knows: somebody chose them."""
+    for key in keys & live.keys():
+        for name in kind.unseen & kind.secrets:
+            yield str(live[key].settings.get(name) or "").removeprefix("env:")
 
 
-def _file(files: Files, kind: Kind, made: list[Body], cluster: str) -> None:
-    if kind.name == "topic":
-        profiles, made = profiled(made)
-        if profiles:
-            files["profiles.yaml"] = [_whole("Profile", body, None) for body in profiles]
-    for body in made:
-        files.setdefault(file_of(kind.name, str(body["name"])), []).append(
-            _whole(kind.document, body, cluster)
-        )
+def _place(spec: Spec, cluster: Document) -> Place:
+    every = (*map(platforms_registry.completed, spec.clusters), *spec.documents)
+    known = {(document.kind, document.name): document for document in every}
+    return Place(platforms_registry.completed(cluster), known)
 
 
-def _whole(document: str, body: Body, cluster: str | None) -> Mapping[str, Json]:
-    metadata: dict[str, Json] = {"name": body["name"]}
-    if cluster:
-        metadata["clusters"] = [cluster]
-    return {"apiVersion": API, "kind": document, "metadata": metadata, "spec": body["spec"]}
+def _kinds(place: Place) -> Mapping[str, Kind]:
+    return kinds_registry.on(platforms_registry.of(place.cluster.spec))
 
 
-def _frame(spec: Spec, document: Document, to: str) -> Files:
-    """The Estate and the Cluster, its references leading to the same files from their new place.
-
-    With the cluster that holds the ledger where that is another one; without an Estate where nobody can hold it.
-    """
-    given = spec.estate.spec if spec.estate else {}
-    home = str(cast("Body", given.get("ledger") or {}).get("cluster") or document.name)
-    clusters = {d.name: d for d in spec.clusters if d.name in (document.name, home)}
-    files: Files = {f"clusters/{n}.yaml": [_cluster(spec, d, to)] for n, d in clusters.items()}
-    if WIRE not in platforms_registry.of(clusters[home].spec).wires:
-        return files
-    estate: dict[str, Json] = {"apiVersion": API, "kind": "Estate"}
-    estate["metadata"] = {"name": spec.estate.name if spec.estate else document.name}
-    return {ESTATE: [{**estate, **({"spec": given} if given else {})}], **files}
+def _meant(kind: Kind, draft: Draft, place: Place) -> Iterator[Key]:
+    for resource in _resources(kind, draft, place):
+        yield Key(place.cluster.name, kind.name, resource.name)
 
 
-def _cluster(spec: Spec, document: Document, to: str) -> Mapping[str, Json]:
-    cluster: dict[str, Json] = {"apiVersion": API, "kind": "Cluster"}
-    cluster["metadata"] = {"name": document.name}
-    cluster["spec"] = _moved(document.spec, str(spec.root), to)
-    return cluster
+def _resources(kind: Kind, draft: Draft, place: Place) -> Iterator[Resource]:
+    platform = platforms_registry.of(place.cluster.spec)
+    spec = {**draft.spec, **_inlined(draft)}
+    metadata: Body = {"name": draft.name, "clusters": list(draft.clusters)}
+    document = Document(draft.document, draft.name, metadata, spec, "", 1, lambda _path: (1, 1))
+    yield from kind.resources(kind.placed(document, place), platform)
 
 
-def _moved(value: Json, root: str, to: str) -> Json:
-    """With every relative `file:` reference leading to the same file from another folder."""
-    if isinstance(value, Mapping):
-        return {name: _moved(inner, root, to) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_moved(inner, root, to) for inner in value]
-    if isinstance(value, str) and value.startswith("file:"):
-        file = value.removeprefix("file:")
-        place = file if os.path.isabs(file) else os.path.join(root, file)
-        return value if os.path.isabs(file) else f"file:{os.path.relpath(place, to)}"
-    return value
+def _inlined(draft: Draft) -> Body:
+    """The texts of files under the members they will be read into."""
+    from reconciler.spec.inlined import read_in
+
+    return read_in(draft.document, draft.texts)
+
+
+def _kept(
+    spec: Spec, cluster: Document, drafts: Sequence[Draft], live: Set[Key]
+) -> Iterator[tuple[Key, Key]]:
+    """What resources among the drafts keep on their own, each with the one that does."""
+    place, keys = _place(spec, cluster), sorted(live)
+    for draft in drafts:
+        kind = _kinds(place)[draft.kind]
+        if kind.covers is silent.of_two:
+            continue
+        for resource in _resources(kind, draft, place):
+            owner = Key(cluster.name, kind.name, resource.name)
+            yield from ((key, owner) for key in kind.covers(resource, keys) if key in live)

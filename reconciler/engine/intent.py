@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
 
+from reconciler.core import labels
 from reconciler.core.desired import Desired, desired
 from reconciler.core.diff import flat, nest
 from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Place, Platform
 from reconciler.core.near import did_you_mean
+from reconciler.core.plan import Stage
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import TOPIC
 from reconciler.errors import BadUsage, Problem, SpecInvalid
@@ -202,14 +204,51 @@ def _references(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def chosen(spec: Spec, options: Options) -> list[Document]:
-    """The clusters this run is about. Raises BadUsage for one the spec does not have."""
+    """The clusters this run is about. Raises BadUsage for one the spec does not have, and for labels that none has."""
     known = {document.name: document for document in spec.clusters}
     unknown = [name for name in options.clusters if name not in known]
     if unknown:
         raise BadUsage(
             f"no cluster {', '.join(unknown)} in the spec; it has {', '.join(sorted(known))}"
         )
-    return [known[name] for name in sorted(set(options.clusters) or known)]
+    named = labelled([known[n] for n in sorted(set(options.clusters) or known)], options.labels)
+    if not options.waves:
+        return named
+    inside = {name for stage in stages(spec, options) for name in stage.clusters}
+    return [document for document in named if document.name in inside]
+
+
+def stages(spec: Spec, options: Options) -> tuple[Stage, ...]:
+    """The chosen clusters in the order of the waves; one that several fit belongs to the first of them."""
+    left = chosen(spec, replace(options, waves=()))
+    found = []
+    for selector in options.waves:
+        every = labelled(chosen(spec, replace(options, waves=())), [selector])
+        own = [document for document in every if document in left]
+        if not own:
+            raise BadUsage(f"--wave {selector}: its clusters belong to a wave before it")
+        found.append(Stage(selector, tuple(document.name for document in own)))
+        left = [document for document in left if document not in own]
+    return tuple(found)
+
+
+def outside(spec: Spec, options: Options) -> list[str]:
+    """Chosen clusters that no wave names: they are left as they are, and that is said."""
+    if not options.waves:
+        return []
+    inside = {document.name for document in chosen(spec, options)}
+    every = chosen(spec, replace(options, waves=()))
+    return [document.name for document in every if document.name not in inside]
+
+
+def labelled(documents: Sequence[Document], selectors: Sequence[str]) -> list[Document]:
+    """Those that fit every selector. Raises BadUsage where none does: a run about nothing would look like success."""
+    found = [d for d in documents if all(labels.fits(s, labels.labels(d)) for s in selectors)]
+    if documents and not found:
+        there = ", ".join(labels.known(documents)) or "none"
+        asked = " and ".join(selectors)
+        raise BadUsage(f"no cluster is labelled {asked}; the labels there are: {there}")
+    return found
 
 
 def desired_of(spec: Spec, document: Document) -> Wanted:

@@ -15,6 +15,7 @@ from reconciler.core.model import Action, Body, Change, Key, Outcome, Session, S
 from reconciler.core.ownership import Keeping, after
 from reconciler.core.plan import Bookkeeping, Plan
 from reconciler.engine.clusters import Options, login
+from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed, Stale
 from reconciler.ledger.lock import Held
 from reconciler.ledger.store import Store, TopicStore
@@ -28,6 +29,8 @@ OUTCOMES = 500
 
 def store_on(session: Session, ledger: Body) -> Store:
     """The ledger of a plan on the cluster that holds it. Raises Failed where the platform cannot hold one."""
+    if isinstance(session, RecordedSession):
+        return session.store(str(ledger.get("topic") or TOPIC))
     kafka = cast("Kafka", session.client(WIRE))
     return TopicStore(kafka, str(ledger.get("topic") or TOPIC))
 
@@ -57,7 +60,7 @@ def ledger_session(
 ) -> Iterator[Session]:
     """The session of the cluster that holds the ledger: this one, unless another is named."""
     other = str(ledger.get("cluster") or "")
-    if other in ("", session.cluster):
+    if other in ("", session.cluster) or isinstance(session, RecordedSession):
         yield session
         return
     spec = known.get(other, cast("Body", ledger.get("spec") or {}))
@@ -198,10 +201,14 @@ def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:
             )
 
 
+class Spent(Stale):
+    """A saved plan that was carried out before, completely."""
+
+
 def check_unused(seal: str, found: Book) -> None:
-    """Raises Stale for a saved plan that was carried out before."""
+    """Raises Spent for a saved plan that was carried out before on this cluster."""
     if seal and seal in found.used:
-        raise Stale(
+        raise Spent(
             "this plan was applied before, completely", hint="Make a new one with `kstate plan`."
         )
 

@@ -26,8 +26,8 @@ from reconciler.core.model import (
 )
 from reconciler.core.order import order
 from reconciler.core.ownership import Keeping, limits, marked
-from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan
-from reconciler.core.risk import assess, destroying, doubted, protect, with_risks
+from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, Stage
+from reconciler.core.risk import assess, destroying, doubted, protect, watching, with_risks
 from reconciler.engine.clusters import (
     Options,
     side_by_side,
@@ -45,9 +45,12 @@ from reconciler.engine.intent import (
     desired_of,
     ledger_of,
     masked,
+    outside,
 )
+from reconciler.engine.intent import stages as stages_of
+from reconciler.engine.offline import age, recorded, told
 from reconciler.engine.reading import agreed
-from reconciler.engine.survey import Survey, covered, nearby, survey
+from reconciler.engine.survey import Survey, covered, nearby, survey, to_come
 from reconciler.errors import KstateError, Problem, SpecInvalid
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
@@ -96,8 +99,9 @@ def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
     `view` narrows what is wanted on a cluster, once it is known what is there.
     """
     check(spec)
-    check_references(spec, options)
-    wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
+    if options.snapshot is None:
+        check_references(spec, options)
+    wanted = {document.name: _wanted(spec, document, options) for document in chosen(spec, options)}
     conflicts = [problem for _, _, want in wanted.values() for problem in _problems(want)]
     if conflicts:
         raise SpecInvalid(sorted(set(conflicts)))
@@ -108,6 +112,13 @@ def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
     owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
     made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
     return Planned(made, failures, connections(spec))
+
+
+def _wanted(spec: Spec, document: Document, options: Options) -> Wanted:
+    found, platform, want = desired_of(spec, document)
+    if options.snapshot is not None:
+        platform = recorded(platform, options.snapshot)
+    return found, platform, want
 
 
 def _problems(want: Desired) -> Iterator[Problem]:
@@ -151,7 +162,8 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     differ = _changes(found, Aims(want.state, want.absent | found.pruned, found.last))
     changes = _select((_completed(c, found) for c in differ), options.only)
     kinds = {change.key.kind for change in changes}
-    worlds = {name: _world(name, found) for name in found.kinds if name in kinds}
+    concerned = kinds | _watching(found, kinds)
+    worlds = {name: _world(name, found) for name in found.kinds if name in concerned}
     changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
     options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
@@ -162,9 +174,16 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     return changes + _select(_impossible(found), options.only)
 
 
+def _watching(found: Survey, changed: Set[str]) -> set[str]:
+    """The kinds whose rules look at what changes of others, as far as there is anything of them here."""
+    wanted = {key.kind for key in found.want.state}
+    return wanted & {name for name, _, _ in watching(found.kinds, changed)}
+
+
 def _notices(spec: Spec, found: Survey) -> Iterator[str]:
     if found.keeping.estate and not found.keeping.there:
         yield _first_apply(spec, found.document)
+    yield from told(found.session, masked(found.document))
     yield from unproven(found)
     yield from said(found.hidden)
     yield from (f"{key}: {tried.words}" for key, tried in sorted(found.tried.items()))
@@ -193,19 +212,23 @@ class Aims:
 
 def _records(
     want: Desired, keeping: Keeping, live: State, only: Sequence[str], cluster: str
-) -> Iterator[Bookkeeping]:
+) -> list[Bookkeeping]:
     """Records that are no longer so: protection that was given or taken away, and what is gone for good."""
-    for key in sorted(() if keeping.trouble else keeping.last(cluster)):
-        if not matches(key, only):
-            continue
-        if key not in want.state and key not in live:
-            yield Bookkeeping(key, None)
-        elif key in want.state and keeping.protects(key) != (key in want.protected):
-            yield Bookkeeping(key, key in want.protected)
+    if keeping.trouble:
+        return []
+    last, wanted = keeping.last(cluster), want.state
+    gone = [Bookkeeping(key, None) for key in last if key not in wanted and key not in live]
+    turned = [
+        Bookkeeping(key, key in want.protected)
+        for key in keeping.protected(cluster) ^ want.protected
+        if key in last and key in wanted
+    ]
+    changed = [record for record in (*gone, *turned) if matches(record.key, only)]
+    return sorted(changed, key=lambda record: record.key)
 
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:
-    """The differences, with what preconditions need read for just those that differ."""
+    """The differences. What preconditions need is read for just those that differ, where the first look lacks it."""
     kinds = found.kinds
 
     def differences(there: State) -> list[Change]:
@@ -215,7 +238,11 @@ def _changes(found: Survey, aims: Aims) -> list[Change]:
     first = differences(found.live)
     closer: dict[Key, Resource] = {}
     for name, driver in found.drivers.items():
-        moved = frozenset(c.key.name for c in first if c.key.kind == name and c.before is not None)
+        moved = frozenset(
+            c.key.name
+            for c in first
+            if c.key.kind == name and c.before is not None and not found.live[c.key].facts
+        )
         if moved and kinds[name].facts:
             scope = replace(found.looks[name], names=moved, others=False, facts=True)
             closer.update(state_of(found.session, name, driver, scope))
@@ -240,6 +267,7 @@ def _world(kind: str, found: Survey) -> World:
         {key.name: resource for key, resource in found.want.state.items() if key.kind == kind},
         found.want.state,
         nearby(found, kind),
+        to_come(found, kind),
     )
 
 
@@ -279,22 +307,24 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
     no_estate = (
         "no Estate document: kstate records no ownership and proposes no deletions on its own"
     )
+    stages, left = _answered(spec, options, parts), outside(spec, options)
     return Plan(
         clusters=tuple(part.cluster for part in parts),
         waves=order(changes, kinds_registry.load(), platforms_registry.kind_of(connections(spec))),
         created=stamp(options.now),
-        expires=stamp(options.now + LIFETIME),
+        expires=options.snapshot.expires if options.snapshot else stamp(options.now + LIFETIME),
         kstate=__version__,
         estate=estate,
         commit=options.commit,
         root=options.root,
-        partial=bool(options.clusters or options.only),
+        partial=bool(options.clusters or options.labels or options.only or left),
         only=tuple(sorted(options.only)),
         unchanged=sum(part.unchanged for part in parts),
         out_of_scope=sum(part.out_of_scope for part in parts),
         unmanaged=tuple(name for part in parts for name in part.unmanaged),
         notices=(
             *(() if estate else (no_estate,)),
+            *_order(stages, left),
             *(n for part in parts for n in part.notices),
             *unheeded(spec, options, (part.matched for part in parts)),
         ),
@@ -303,8 +333,11 @@ def _plan(spec: Spec, options: Options, parts: Sequence[_Part]) -> Plan:
         records=tuple(record for part in parts for record in part.records),
         risks=(
             *expired(rules(spec.ignores), today(options)),
+            *age(options.snapshot, options.now, changes),
             *(risk for part in parts for risk in part.risks),
         ),
+        snapshot=options.snapshot.taken if options.snapshot else "",
+        stages=stages,
     )
 
 
@@ -314,6 +347,22 @@ def today(options: Options) -> str:
 
 def unheeded(spec: Spec, options: Options, matched: Iterable[frozenset[str]]) -> Iterator[str]:
     """Ignore rules that hold and speak of nothing, where everything was looked at."""
-    if not (options.clusters or options.only):
+    if not (options.clusters or options.labels or options.only):
         holding = [rule for rule in rules(spec.ignores) if rule.holds(today(options))]
         yield from unmatched(holding, frozenset().union(*matched))
+
+
+def _answered(spec: Spec, options: Options, parts: Sequence[_Part]) -> tuple[Stage, ...]:
+    """The stages as far as their clusters are in the plan."""
+    there = {part.cluster.name for part in parts}
+    found = stages_of(spec, options) if options.waves else ()
+    short = (Stage(s.label, tuple(n for n in s.clusters if n in there)) for s in found)
+    return tuple(stage for stage in short if stage.clusters)
+
+
+def _order(stages: Sequence[Stage], left: Sequence[str]) -> Iterator[str]:
+    if stages:
+        told = (f"{stage.label} ({', '.join(stage.clusters)})" for stage in stages)
+        yield f"one after the other, each once the one before came out right: {', then '.join(told)}"
+    if left:
+        yield f"in no wave, so left as they are: {', '.join(left)}"

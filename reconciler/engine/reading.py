@@ -148,7 +148,8 @@ def _begun(change: Change, now: Resource) -> bool:
 
 def _verdict(outcome: Outcome, seen: _Seen) -> Outcome:
     key, words, partly = outcome.key, outcome.words, outcome.key in seen.partly
-    if key in seen.as_planned:
+    # What was taken and then failed has not come right for looking so once.
+    if key in seen.as_planned and not outcome.partly:
         return Outcome(key, Status.DONE, words and f"as planned, though the answer was: {words}")
     match outcome.status:
         case Status.DONE if seen.blind:
@@ -165,4 +166,4 @@ def _verdict(outcome: Outcome, seen: _Seen) -> Outcome:
             )
             return Outcome(key, Status.UNKNOWN, f"{words}; {why}")
         case _:
-            return replace(outcome, partly=partly)
+            return replace(outcome, partly=partly or outcome.partly)

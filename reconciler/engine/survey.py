@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.book import claimed
-from reconciler.core.desired import Desired, with_unseen
+from reconciler.core.desired import Desired, by_kind, with_unseen
 from reconciler.core.estate import Live
 from reconciler.core.events import Event, Say, Step
 from reconciler.core.ignore import Hidden, hold, rules
@@ -29,8 +29,9 @@ from reconciler.core.model import (
 )
 from reconciler.core.ownership import Keeping
 from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
-from reconciler.engine.intent import Wanted, bookkeeping, connections, ledger_of
+from reconciler.engine.intent import Wanted, bookkeeping, connections, desired_of, ledger_of
 from reconciler.engine.keeping import ledger_session, look, names, store_on
+from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
 from reconciler.platforms import registry as platforms_registry
@@ -58,6 +59,7 @@ class Survey:
     pruned: Set[Key]
     tried: Mapping[Key, Condition]
     peers: Mapping[str, Body]
+    spec: Spec
     last: State = field(default_factory=dict)
     hidden: tuple[Hidden, ...] = ()
     matched: frozenset[str] = frozenset()
@@ -78,7 +80,7 @@ def survey(
     options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         keeping, risks = _keeping(spec, session, options)
-        looks = _looks(document.name, want, keeping, every_field=every_field)
+        looks = _looks(want, keeping, every_field=every_field)
         kinds = {name: kinds_registry.on(platform)[name] for name in looks}
         drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
         live = _read(session, drivers, looks, options.say)
@@ -90,7 +92,7 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(risks))
-        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, last)
+        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, spec, last)
         if options.seen is not None:
             options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
         yield _held(spec, surveyed, options)
@@ -129,30 +131,33 @@ def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, l
     return keeping, [Risk("KS131", words)]
 
 
-def _looks(cluster: str, want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
+def _looks(want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
     """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
-    last = keeping.last(cluster)
+    last, wanted = keeping.applied(), by_kind(want.state)
     intent = keeping.book.intents.get(keeping.estate)
     intended = intent.wanted if intent else {}
     looks = {}
     for kind in sorted(kinds_registry.load()):
-        owned = {key.name: resource for key, resource in last.items() if key.kind == kind}
-        found = want.names(kind) | owned.keys() | names(intended, kind)
+        known, bodies = last.get(kind, {}), wanted.get(kind, {})
+        absent = (key.name for key in want.absent if key.kind == kind)
+        found = frozenset((*bodies, *known, *absent, *names(intended, kind)))
         if found:
-            fields = want.fields(kind) | fields_of(r.settings for r in owned.values())
-            going = {k.name: resource for k, resource in want.unwanted.items() if k.kind == kind}
-            known = {name: resource.settings for name, resource in (owned | going).items()}
+            fields = fields_of(bodies.values()) | fields_of(known.values())
+            going = {k.name: r.settings for k, r in want.unwanted.items() if k.kind == kind}
+            known = {**known, **going}
             looks[kind] = Scope(
-                frozenset(found),
+                found,
                 None if every_field else fields,
                 others=True,
-                wanted=_over(known, want.bodies(kind)),
+                wanted=_over(known, bodies),
             )
     return looks
 
 
-def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> dict[str, Body]:
+def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> Mapping[str, Body]:
     """What is wanted; None for what was applied before and is wanted no more: to be taken back it has to be read."""
+    if not (any(known.values()) or any(wanted.values())):
+        return {}  # their names say it all
     return {**known, **{name: asked(known.get(name, {}), body) for name, body in wanted.items()}}
 
 
@@ -173,13 +178,14 @@ def _read(
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
     """What stands for settings that no server tells: the record, or the wish itself where nobody recorded anything."""
+    hidden = {name: kind.unseen for name, kind in kinds.items() if kind.unseen}
     return {
         key: {
             name: (last[key].settings.get(name) if key in last else resource.settings[name])
-            for name in kinds[key.kind].unseen & resource.settings.keys()
+            for name in hidden[key.kind] & resource.settings.keys()
         }
         for key, resource in wanted.items()
-        if key.kind in kinds and kinds[key.kind].unseen
+        if key.kind in hidden
     }
 
 
@@ -220,14 +226,8 @@ Nearby = Mapping[tuple[str, str], Mapping[str, Resource]]
 
 def nearby(found: Survey, kind: str) -> Nearby:
     """What the rules of a kind have to look at elsewhere. A cluster that cannot be read is left out."""
-    asked = {
-        pair
-        for key, resource in found.want.state.items()
-        if key.kind == kind
-        for pair in found.kinds[kind].nearby(resource, found.cluster)
-    }
     read: dict[tuple[str, str], Mapping[str, Resource]] = {}
-    for cluster, name in sorted(asked):
+    for cluster, name in _around(found, kind):
         try:
             read[cluster, name] = _everything(found, cluster, name)
         except Failed:
@@ -235,12 +235,39 @@ def nearby(found: Survey, kind: str) -> Nearby:
     return read
 
 
+def to_come(found: Survey, kind: str) -> Nearby:
+    """What the spec wants in those places, on whichever cluster."""
+    clusters = {document.name: document for document in found.spec.clusters}
+    around = _around(found, kind)
+    states = {
+        name: desired_of(found.spec, clusters[name])[2].state
+        for name in {cluster for cluster, _ in around}
+    }
+    return {
+        (cluster, other): {k.name: r for k, r in states[cluster].items() if k.kind == other}
+        for cluster, other in around
+    }
+
+
+def _around(found: Survey, kind: str) -> list[tuple[str, str]]:
+    pairs = {
+        pair
+        for key, resource in found.want.state.items()
+        if key.kind == kind
+        for pair in found.kinds[kind].nearby(resource, found.cluster)
+    }
+    return sorted(pairs)
+
+
 def _everything(found: Survey, cluster: str, kind: str) -> dict[str, Resource]:
     """All of a kind on a cluster, without configurations that nobody asked for."""
     session = found.session
     at = session if cluster == session.cluster else session.peer(cluster)
-    platform = platforms_registry.of(found.peers[cluster])
-    driver = driver_of(kinds_registry.on(platform)[kind], platform)
+    if isinstance(at, RecordedSession):
+        driver: Driver = at.driver(kind)
+    else:
+        platform = platforms_registry.of(found.peers[cluster])
+        driver = driver_of(kinds_registry.on(platform)[kind], platform)
     return {r.name: r for r in driver.read(at, Scope(names=None, fields=frozenset()))}
 
 

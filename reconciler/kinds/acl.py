@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import intern
 from typing import cast
 from urllib.parse import unquote
 
@@ -10,9 +11,12 @@ from reconciler.clients import acls
 from reconciler.clients.acls import Binding
 from reconciler.clients.kafka import Kafka
 from reconciler.clients.lean import LostAnswer
-from reconciler.clients.usage import active_groups
+from reconciler.clients.usage import Usage, active_groups
 from reconciler.core.model import (
+    NOTHING,
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -24,14 +28,19 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
     Status,
 )
+from reconciler.core.snapshot import BLIND
 from reconciler.kinds import acl_costs, acl_folding
 
 CLUSTER = "kafka-cluster"
+# From so many bindings on our own decoder is worth what it costs to open.
+MANY = 5_000
+BARS = len(Binding._fields) - 1
 Grant = Mapping[str, object]
 Rights = Mapping[str, tuple[str, ...]]
 
@@ -64,6 +73,18 @@ STREAMS_OWN: Rights = {
     "groups": ("Read",),
     "transactionalIds": ("Write",),
 }
+# What an import may call by the name of a role, the most telling first. `connect` is left out: what it grants is what
+# any application has that makes its own topics.
+WORDS = acl_folding.Vocabulary(
+    ROLES,
+    STREAMS_OWN,
+    {
+        "admin": frozenset({"topics", "cluster"}),
+        "read-only": frozenset({"topics", "cluster"}),
+        "producer": frozenset({"topics", "transactionalIds"}),
+        "consumer": frozenset({"topics", "groups"}),
+    },
+)
 RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transactional_id"}
 
 
@@ -72,8 +93,8 @@ RESOURCE = {"topics": "topic", "groups": "group", "transactionalIds": "transacti
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     """Every binding once; its name is the binding itself, so it has no further settings."""
-    for name in sorted({encode(binding) for binding in bindings(document.spec)}):
-        yield Resource(name, {})
+    for name in sorted(set(map(encode, bindings(document.spec)))):
+        yield Resource(name, NOTHING, NOTHING)
 
 
 def bindings(spec: Body) -> Iterator[Binding]:
@@ -164,13 +185,23 @@ def _list(words: Iterable[str]) -> str:
 
 
 def encode(binding: Binding) -> str:
-    """`User:app|topic|orders.|prefixed|Read|allow|*`, with % and | inside the parts percent-encoded."""
-    return "|".join([part.replace("%", "%25").replace("|", "%7C") for part in binding])
+    """`User:app|topic|orders.|prefixed|Read|allow|*`, with % and | inside the parts percent-encoded.
+
+    Each name is kept once, however often it is asked for and read.
+    """
+    name = "|".join(binding)
+    if "%" in name or name.count("|") > BARS:
+        name = "|".join(map(_part, binding))
+    return intern(name)
+
+
+def _part(text: str) -> str:
+    return text.replace("%", "%25").replace("|", "%7C")
 
 
 def decode(name: str) -> Binding:
     """The reverse of `encode`. Raises ValueError for anything that is not seven parts."""
-    parts = [unquote(part) for part in name.split("|")]
+    parts = [unquote(part) for part in name.split("|")] if "%" in name else name.split("|")
     if len(parts) != len(Binding._fields):
         raise ValueError(f"not a binding: {name}")
     return Binding(*parts)
@@ -193,7 +224,7 @@ _RARE = [[resource] for resource in acls.RARE]
 
 
 class AclDriver:
-    """Bindings by Kafka's protocol: read with librdkafka, written where every single answer can be seen."""
+    """Bindings by Kafka's protocol: read in bulk, written where every single answer can be seen."""
 
     wire = "acl"
     batch = acls.BATCH
@@ -202,11 +233,12 @@ class AclDriver:
         """One bulk read whatever the scope: Kafka has no cheaper question about many bindings."""
         kafka = cast("Kafka", session.client(self.wire))
         wanted = scope.names
-        rare = any(name.split("|")[1:2] in _RARE for name in wanted or ())
-        for binding in acls.read(kafka, rare=rare):
-            name = encode(binding)
+        every = wanted is None
+        rare = kafka.has_lean if every else any(n.split("|")[1:2] in _RARE for n in wanted or ())
+        found = acls.read(kafka, rare=rare, many=every or len(wanted or ()) > MANY)
+        for name in map(encode, found):
             if wanted is None or scope.others or name in wanted:
-                yield Resource(name, {})
+                yield Resource(name, NOTHING, NOTHING)
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """Kafka has no dry run for ACLs; what can be known is whether anything enforces them, and who uses them."""
@@ -234,6 +266,10 @@ class AclDriver:
                 yield _outcome(key, answers[binding])
 
 
+def _rare(name: str) -> bool:
+    return decode(name).resource in acls.RARE
+
+
 def _strange(change: Change) -> Iterator[Risk]:
     if "unknown" in decode(change.key.name)[1:6]:
         yield Risk(
@@ -253,6 +289,21 @@ def _used(kafka: Kafka, changes: Sequence[Change]) -> dict[Key, tuple[Risk]]:
     live = list(acls.read(kafka, rare=False))
     found = acl_costs.revocations(revoked, live, active_groups(kafka))
     return {key: (risk,) for key, risk in found.items()}
+
+
+def foreseen(
+    changes: Sequence[Change], there: Mapping[str, Resource]
+) -> Iterator[tuple[Key, Risk]]:
+    """What revoking costs when nobody can be seen at work."""
+    gone = {c.key: _bindings([c.key.name]) for c in changes if c.action is Action.DELETE}
+    revoked = {key: found[0] for key, found in gone.items() if found}
+    blind = Usage(hidden=[BLIND])
+    yield from acl_costs.revocations(revoked, _bindings(there), blind).items()
+
+
+def _bindings(names: Iterable[str]) -> list[Binding]:
+    """Those that are Kafka's own: a platform may have others beside them."""
+    return [decode(name) for name in names if name.count("|") == len(Binding._fields) - 1]
 
 
 def _outcome(key: Key, answer: str | LostAnswer | None) -> Outcome:
@@ -285,10 +336,11 @@ CODES = (
 )
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """Bindings of kinds that kstate does not know are left out: no document could ask for them."""
     found = (decode(resource.name) for resource in live)
-    return acl_folding.documents(b for b in found if acls.UNKNOWN not in b[1:6])
+    known = (binding for binding in found if acls.UNKNOWN not in binding[1:6])
+    return acl_folding.documents(known, WORDS)
 
 
 KIND = Kind(
@@ -299,9 +351,15 @@ KIND = Kind(
     drivers=(AclDriver(),),
     after=("user", "topic"),
     tier=tier,
+    free_name=True,
     owns="principals",
     owned_as=lambda name: decode(name).principal,
-    rights={"Describe": "to see ACLs", "Alter": "to grant and revoke them"},
+    rights=(
+        Right("Describe", "to see ACLs", "plan"),
+        Right("Describe", "to see who uses what is revoked", "plan", on="groups"),
+        Right("Alter", "to grant and revoke them"),
+    ),
     documents=documents,
+    foreseen=foreseen,
     codes=(*CODES, *acl_costs.CODES),
 )

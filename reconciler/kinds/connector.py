@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from reconciler.clients import connect_config
 from reconciler.clients.connect_config import canonical, problems, readable
 from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -19,10 +22,13 @@ from reconciler.core.model import (
     Platform,
     Resource,
     Risk,
+    Scope,
     World,
 )
 from reconciler.core.risk import each
 from reconciler.kinds.connector_driver import ConnectorDriver
+
+FIRST = ("connector.class", "tasks.max", "topics", "topics.regex")
 
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
@@ -35,15 +41,25 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     )
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
-    """One document each; what is secret becomes a reference."""
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
+    """One document each; what is secret becomes a reference, and what a reader looks for first stands first."""
     for resource in live:
         worker, name = parts(resource.name)
         config = readable(cast("Body", resource.settings["config"]), f"{worker}_{name}")
-        spec: dict[str, Json] = {"connect": worker, "config": config}
-        state = resource.settings["state"]
-        spec["state"] = state if state in ("paused", "stopped") else "running"
+        first = [key for key in FIRST if key in config]
+        spec: dict[str, Json] = {"connect": worker}
+        if (state := resource.settings["state"]) in ("paused", "stopped"):
+            spec["state"] = state
+        spec["config"] = {key: config[key] for key in (*first, *sorted(config.keys() - {*first}))}
         yield {"name": name, "spec": spec}
+
+
+def recalled(resource: Resource, scope: Scope) -> Resource:
+    """A recorded connector, its references as far as they were followed when it was recorded."""
+    wanted = cast("Body", scope.wanted.get(resource.name, {}).get("config") or {})
+    bare = cast("Mapping[str, str]", resource.settings["config"])
+    config, unproven = connect_config.recalled(bare, resource.facts, wanted)
+    return Resource(resource.name, {**resource.settings, "config": config}, unproven=unproven)
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -154,6 +170,7 @@ KIND = Kind(
     among=unknown_worker,
     drivers=(ConnectorDriver(),),
     documents=documents,
+    recalled=recalled,
     after=("acl", "quota", "schema", "topic", "user"),
     whole=True,
     secrets=frozenset({"config"}),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients import connect
-from reconciler.clients.connect_config import resolved_all, veiled
+from reconciler.clients.connect_config import recorded, resolved_all, veiled
 from reconciler.clients.connect_workers import (
     WIRE,
     Plugins,
@@ -88,6 +88,9 @@ def _resource(
 ) -> Resource:
     wanted = cast("Body", scope.wanted.get(name, {}).get("config") or {})
     passwords = secret.get(one.config.get("connector.class", ""), frozenset())
+    if scope.facts:
+        bare, verdicts = recorded(one.config, wanted, passwords, session)
+        return Resource(name, {"config": bare, "state": one.state}, verdicts)
     config, unproven = veiled(one.config, wanted, passwords, session)
     settings: Body = {"config": config, "state": one.state}
     return Resource(name, settings, unproven=unproven)
@@ -205,8 +208,9 @@ def _started(session: Session, changes: Sequence[Change]) -> Iterator[tuple[Key,
     for at in sorted({parts(change.key.name)[0] for change in changes}):
         own = {parts(c.key.name)[1]: c for c in changes if parts(c.key.name)[0] == at}
         wanted = {name: str((change.after or {})["state"]) for name, change in own.items()}
-        found = connect.started(workers(session)[at], wanted, within=START)
+        failed = [name for name, c in own.items() if (c.before or {}).get("state") == "failed"]
+        found = connect.started(workers(session)[at], wanted, within=START, failed=failed)
         for name, change in own.items():
             if wanted[name] == "running" and name in found and found[name].failed:
                 words = redact("; ".join(part.words for part in found[name].failed))
-                yield change.key, Outcome(change.key, Status.FAILED, words)
+                yield change.key, Outcome(change.key, Status.FAILED, words, partly=True)

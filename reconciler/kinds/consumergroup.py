@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from reconciler.core.model import Document, Json, Kind, Platform, Resource
+from reconciler.core.model import NOWHERE, Around, Document, Json, Kind, Platform, Resource
 
 # Every topic has it; it can neither be made nor deleted.
 DEFAULT = "$Default"
@@ -22,7 +22,7 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
         yield Resource(f"{topic}/{document.name}", {} if note is None else {NOTE: note})
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """One document for all topics that have a group of the same name and note."""
     found: dict[tuple[str, Json], list[Json]] = {}
     for resource in live:

@@ -9,11 +9,12 @@ from reconciler.clients.connect_config import problems
 from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Platform, Resource
 from reconciler.core.units import duration_ms
-from reconciler.kinds.mirror_driver import MirrorDriver
+from reconciler.kinds.mirror_driver import MirrorDriver, recall
 from reconciler.kinds.mirror_flow import carried, connectors, pattern_problems, placed
 from reconciler.kinds.mirror_health import health
+from reconciler.kinds.mirror_import import documents, unsaid
 from reconciler.kinds.mirror_loops import loops
-from reconciler.kinds.mirror_risks import CODES, RULES
+from reconciler.kinds.mirror_risks import CODES, RULES, copies_rule
 
 
 def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
@@ -120,6 +121,9 @@ KIND = Kind(
     among=among,
     placed=placed,
     drivers=(MirrorDriver(),),
+    documents=documents,
+    unsaid=unsaid,
+    recalled=recall,
     after=("acl", "connector", "quota", "schema", "topic", "user"),
     whole=True,
     secrets=frozenset({"connectors"}),
@@ -129,5 +133,6 @@ KIND = Kind(
     owns="connectors",
     owned_as=lambda name: parts(name)[1],
     rules=RULES,
+    watches={"topic": copies_rule},
     codes=CODES,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients import connect
-from reconciler.clients.connect_config import resolved_all, veiled
+from reconciler.clients.connect_config import recalled, recorded, resolved_all, veiled
 from reconciler.clients.connect_workers import (
     WIRE,
     Plugins,
@@ -23,6 +23,7 @@ from reconciler.clients.connect_workers import (
 from reconciler.clients.http import Answer, Http
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import (
+    NOTHING,
     Body,
     Change,
     Json,
@@ -41,6 +42,7 @@ from reconciler.secrets.references import redact
 SETTLE = 5.0
 # Tasks of a mirror start by talking to both clusters.
 START = 30.0
+MISSING = "missing"
 Found = Mapping[str, connect.Connector]
 
 
@@ -112,25 +114,41 @@ def _there(name: str, found: Found) -> bool:
 def _resource(session: Session, scope: Scope, name: str, seen: tuple[Found, Plugins]) -> Resource:
     found, secret = seen
     wanted = cast("Mapping[str, Body]", scope.wanted.get(name, {}).get("connectors") or {})
+    there = {role: found[own_name(name, role)] for role in ROLES if own_name(name, role) in found}
+    states = {role: there[role].state if role in there else MISSING for role in ROLES}
+    flow: dict[str, Json] = {}
+    verdicts: dict[str, Json] = {}
+    unproven: list[str] = []
+    for role, one in there.items():
+        passwords = secret.get(one.config.get("connector.class", ""), frozenset())
+        asked = wanted.get(role, {})
+        if scope.facts:
+            flow[role], verdicts[role] = recorded(one.config, asked, passwords, session)
+        else:
+            flow[role], open_ = veiled(one.config, asked, passwords, session)
+            unproven += [f"{role}: {sentence}" for sentence in open_]
+    facts: Body = {"states": states, "verdicts": verdicts} if scope.facts else NOTHING
+    settings: Body = {"connectors": flow, "state": _state(states, wanted)}
+    return Resource(name, settings, facts, tuple(unproven))
+
+
+def recall(resource: Resource, scope: Scope) -> Resource:
+    """A recorded flow, its references as far as they were followed when it was recorded."""
+    wanted = cast("Mapping[str, Body]", scope.wanted.get(resource.name, {}).get("connectors") or {})
+    verdicts = cast("Mapping[str, Body]", resource.facts["verdicts"])
+    states = cast("Mapping[str, str]", resource.facts["states"])
     flow: dict[str, Json] = {}
     unproven: list[str] = []
-    states = {}
-    for role in ROLES:
-        one = found.get(own_name(name, role))
-        if one is None:
-            states[role] = "missing"
-            continue
-        passwords = secret.get(one.config.get("connector.class", ""), frozenset())
-        flow[role], open_ = veiled(one.config, wanted.get(role, {}), passwords, session)
+    for role, bare in cast("Mapping[str, Mapping[str, str]]", _flow(resource.settings)).items():
+        flow[role], open_ = recalled(bare, verdicts.get(role, {}), wanted.get(role, {}))
         unproven += [f"{role}: {sentence}" for sentence in open_]
-        states[role] = one.state
     settings: Body = {"connectors": flow, "state": _state(states, wanted)}
-    return Resource(name, settings, unproven=tuple(unproven))
+    return Resource(resource.name, settings, unproven=tuple(unproven))
 
 
 def _state(states: Mapping[str, str], wanted: Mapping[str, Body]) -> str:
     """One word where all connectors agree; otherwise what each of them is. One that nobody wants may be missing."""
-    told = {r: s for r, s in states.items() if s != "missing" or not wanted or r in wanted}
+    told = {r: s for r, s in states.items() if s != MISSING or not wanted or r in wanted}
     if len(set(told.values())) == 1:
         return next(iter(told.values()))
     return ", ".join(f"{role} {state}" for role, state in told.items())
@@ -219,8 +237,9 @@ def _started(session: Session, change: Change) -> Outcome:
     """A flow that was accepted and then failed is not done."""
     worker, state = worker_of(session, change.key), str((change.after or {})["state"])
     wanted = {own_name(change.key.name, role): state for role in _flow(change.after)}
-    found = connect.started(worker, wanted, within=START)
+    failed = list(wanted) if "failed" in str((change.before or {}).get("state")) else []
+    found = connect.started(worker, wanted, within=START, failed=failed)
     told = [p.words for n in sorted(wanted) if n in found for p in found[n].failed]
     if state == "running" and told:
-        return Outcome(change.key, Status.FAILED, redact("; ".join(told)))
+        return Outcome(change.key, Status.FAILED, redact("; ".join(told)), partly=True)
     return Outcome(change.key, Status.DONE)

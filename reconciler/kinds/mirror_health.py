@@ -75,8 +75,8 @@ def _heartbeat(name: str, target: Kafka, config: Mapping[str, Json]) -> Conditio
 
 def _arrivals(flow: Flow) -> Iterator[Condition]:
     """Topics that are missing or too narrow on the target, and those that are behind and stay so."""
-    there = {n: count for n, (count, _) in topics.listing(flow.source).items()}
-    here = {n: count for n, (count, _) in topics.listing(flow.target).items()}
+    there = {n: topic.partitions for n, topic in topics.listing(flow.source).items()}
+    here = {n: topic.partitions for n, topic in topics.listing(flow.target).items()}
     wanted = {n: remote(flow.config, n) for n in matching(flow.config, there)}
     missing = [n for n in wanted if wanted[n] not in here]
     narrow = [n for n in wanted if n not in missing and here[wanted[n]] < there[n]]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients.connect_config import LOOKED_UP, SECRET
-from reconciler.core.model import Action, Body, Change, Code, Json, Resource, Risk, World
+from reconciler.core.model import Action, Body, Change, Code, Json, Key, Resource, Risk, World
 from reconciler.core.risk import each
 from reconciler.kinds.mirror_flow import POLICIES, ROLES, matching, remote
 
@@ -43,27 +43,50 @@ def topics_rule(change: Change, world: World) -> Iterator[Risk]:
     if there is None or here is None:
         yield Risk("KS162", f"{alias} cannot be read, so nobody knows which of its topics match")
         return
-    found = matching(source, there)
-    fresh = sorted(set(found) - set(_former(change, there)))
+    every = _in_the_end(there, world.to_come.get((alias, "topic"), {}))
+    found = matching(source, every)
+    fresh = sorted(set(found) - set(_former(change, every)))
     if fresh or change.before is None:
-        yield Risk("KS162" if not found else "KS161", _matches(alias, found))
+        yield Risk("KS161" if found else "KS162", _matches(alias, found, there))
     if source["replication.policy.class"] == POLICIES["identity"]:
-        yield from _collisions(alias, cluster, [name for name in fresh if name in here])
-    yield from _declared(change, world, {name: there[name] for name in found})
+        yield from _collisions(
+            alias, cluster, [name for name in fresh if name in here and name in there]
+        )
+    declared = {key.name: r for key, r in world.spec.items() if key.kind == "topic"}
+    for name in found:
+        if copy := declared.get(remote(source, name)):
+            yield from _sizes(copy, every[name])
+            yield from _two_owners(source, copy)
 
 
-def _former(change: Change, there: Topics) -> list[str]:
+def _in_the_end(there: Topics, coming: Topics) -> dict[str, Resource]:
+    """The topics of the source once the spec is applied there: partitions are only ever added."""
+    return {
+        name: max(
+            (r for r in (there.get(name), coming.get(name)) if r is not None), key=_partitions
+        )
+        for name in sorted(there.keys() | coming.keys())
+    }
+
+
+def _partitions(topic: Resource) -> int:
+    found = topic.settings.get("partitions")
+    return found if isinstance(found, int) else 0
+
+
+def _former(change: Change, every: Topics) -> list[str]:
     """What it took before: an update need not be told again what is copied already."""
     before = _flow(change.before).get("source")
-    return matching(before, there) if before else []
+    return matching(before, every) if before else []
 
 
-def _matches(alias: str, found: Sequence[str]) -> str:
+def _matches(alias: str, found: Sequence[str], there: Topics) -> str:
     if not found:
         return f"no topic of {alias} matches now; those to come will be copied"
+    names = [name if name in there else f"{name} (to come)" for name in found[:SHOWN]]
     more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     topics = "1 topic" if len(found) == 1 else f"{len(found):,} topics"
-    return f"matches {topics} of {alias} now: {', '.join(found[:SHOWN])}{more}"
+    return f"matches {topics} of {alias} now: {', '.join(names)}{more}"
 
 
 def _collisions(alias: str, cluster: str, names: Sequence[str]) -> Iterator[Risk]:
@@ -73,25 +96,40 @@ def _collisions(alias: str, cluster: str, names: Sequence[str]) -> Iterator[Risk
         )
 
 
-def _declared(change: Change, world: World, found: Topics) -> Iterator[Risk]:
-    """Topics that the spec also declares on the target."""
-    source = _flow(change.after)["source"]
-    declared = {key.name: r for key, r in world.spec.items() if key.kind == "topic"}
-    synced = source.get("sync.topic.configs.enabled") == "true"
-    for name, original in found.items():
-        copy = declared.get(remote(source, name))
-        if copy is None:
+def copies_rule(changes: Sequence[Change], world: World) -> Iterator[tuple[Key, Risk]]:
+    """Topics that the spec declares where a mirror that runs already puts its copies."""
+    for name, mirror in world.planned.items():
+        source = _flow(mirror.settings)["source"]
+        alias = str(source["source.cluster.alias"])
+        there = world.nearby.get((alias, "topic"))
+        if there is None or name not in world.live:  # what is made only now tells by itself
             continue
-        ours, theirs = copy.settings.get("partitions"), original.settings.get("partitions")
-        if isinstance(ours, int) and isinstance(theirs, int) and ours < theirs:
-            told = f"{copy.name}: the spec says {ours} partitions, the original has {theirs}"
-            yield Risk("KS962", told)
-        elif ours is not None and ours != theirs:
-            told = f"{copy.name}: the spec says {ours} partitions, the original has {theirs}"
-            yield Risk("KS263", told)
-        if synced and copy.settings.get("config"):
-            names = ", ".join(sorted(cast("Body", copy.settings["config"])))
-            yield Risk("KS168", f"{copy.name}: the spec sets {names}, and so does the mirror")
+        every = _in_the_end(there, world.to_come.get((alias, "topic"), {}))
+        copies = {remote(source, topic): every[topic] for topic in matching(source, every)}
+        for change in changes:
+            if change.after is not None and change.key.name in copies:
+                yield from ((change.key, risk) for risk in _as_copy(change, source, copies))
+
+
+def _as_copy(change: Change, source: Body, copies: Topics) -> Iterator[Risk]:
+    declared = Resource(change.key.name, change.after or {})
+    yield from _sizes(declared, copies[change.key.name])
+    yield from _two_owners(source, declared)
+
+
+def _sizes(copy: Resource, original: Resource) -> Iterator[Risk]:
+    """Of a topic that the spec also declares on the target."""
+    ours, theirs = copy.settings.get("partitions"), original.settings.get("partitions")
+    if isinstance(ours, int) and isinstance(theirs, int) and ours != theirs:
+        many = f"{ours} partition{'s' * (ours != 1)}"
+        told = f"{copy.name}: the spec says {many}, the original has {theirs}"
+        yield Risk("KS962" if ours < theirs else "KS263", told)
+
+
+def _two_owners(source: Body, copy: Resource) -> Iterator[Risk]:
+    if source.get("sync.topic.configs.enabled") == "true" and copy.settings.get("config"):
+        names = ", ".join(sorted(cast("Body", copy.settings["config"])))
+        yield Risk("KS168", f"{copy.name}: the spec sets {names}, and so does the mirror")
 
 
 def replicas_rule(change: Change, world: World) -> Iterator[Risk]:

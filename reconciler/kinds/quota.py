@@ -12,7 +12,9 @@ from reconciler.clients.kafka import Kafka, opinion, reason
 from reconciler.clients.lean import LostAnswer
 from reconciler.clients.quotas import Entity, Quota
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -24,6 +26,7 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
@@ -74,7 +77,7 @@ def decode(name: str) -> Entity:
     return tuple((kind, None if value == DEFAULT else unquote(value)) for kind, _, value in parts)
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """One document for each entity."""
     for resource in live:
         entity: dict[str, Json] = {
@@ -85,8 +88,15 @@ def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
             name: float(value or 0) if "." in str(value) else int(value or 0)
             for name, value in _limits(resource.settings).items()
         }
-        title = UNFIT.sub("-", resource.name.replace(DEFAULT, "default")).strip("-._:@=,+")
-        yield {"name": title, "spec": {"entity": entity, "limits": limits}}
+        yield {"name": _title(decode(resource.name)), "spec": {"entity": entity, "limits": limits}}
+
+
+def _title(entity: Entity) -> str:
+    """A user's quota is called after the user; every other one says what it is about."""
+    parts = [part for kind, name in entity for part in (kind, name or "default")]
+    alone = [name for kind, name in entity if kind == "user" and name and len(entity) == 1]
+    title = alone[0] if alone else "-".join(parts)
+    return UNFIT.sub("-", title).strip("-._:@=,+") or "quota"
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -197,9 +207,13 @@ KIND = Kind(
     drivers=(QuotaDriver(),),
     documents=documents,
     after=("user",),
+    free_name=True,
     owns="principals",
     owned_as=lambda name: f"User:{dict(decode(name)).get('user') or ''}",
-    rights={"AlterConfigs": "to set quotas", "DescribeConfigs": "to see them"},
+    rights=(
+        Right("DescribeConfigs", "to see quotas", "plan"),
+        Right("AlterConfigs", "to set them"),
+    ),
     rules=(each(limits_rule),),
     codes=CODES,
 )

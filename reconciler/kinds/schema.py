@@ -7,12 +7,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from reconciler.core.model import Body, Document, Json, Kind, Path, Place, Platform, Resource
+from reconciler.core.model import (
+    NOWHERE,
+    Around,
+    Body,
+    Document,
+    Json,
+    Kind,
+    Path,
+    Place,
+    Platform,
+    Resource,
+)
 from reconciler.kinds.schema_driver import SchemaDriver, steps
-from reconciler.kinds.schema_forms import fingerprint, shape, text_of
+from reconciler.kinds.schema_forms import fingerprint, laid_out, shape, text_of
+from reconciler.kinds.schema_recall import foreseen, recalled
 from reconciler.kinds.schema_risks import CODES, RULES
 
 LATEST = "latest"
+SUFFIXES = {"AVRO": ".avsc", "JSON": ".json", "PROTOBUF": ".proto"}
 AS_DECLARED = "as declared, "
 
 
@@ -60,23 +73,30 @@ def _shape(spec: Body) -> Json:
         return _text(spec)
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
-    """One document for each subject, its schema inline."""
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
+    """One document for each subject, its schema as a text of its own: as it was registered, if that can be read."""
     for resource in live:
         settings = resource.settings
+        if "schema" not in settings:
+            continue
         kind = str(settings["type"])
-        text = text_of(kind, settings["schema"])
-        spec: dict[str, Json] = {"type": kind.lower()}
-        spec["schema"] = text if kind == "PROTOBUF" else json.loads(text)
-        if isinstance(spec["schema"], bool):
-            spec["schema"] = text
+        spec: dict[str, Json] = {"type": kind.lower(), "file": SUFFIXES[kind]}
         if references := cast("Mapping[str, Body]", settings.get("references")):
             spec["references"] = [
                 {"name": name, "subject": at["subject"], "version": int(str(at["version"]))}
                 for name, at in sorted(references.items())
             ]
         spec |= {m: settings[m] for m in ("compatibility", "mode") if m in settings}
-        yield {"name": resource.name, "spec": spec}
+        yield {"name": resource.name, "spec": spec, "texts": {"file": _written(resource)}}
+
+
+def _written(resource: Resource) -> str:
+    """A schema as a file holds it. What was registered on one line is laid out anew."""
+    kind, found = str(resource.settings["type"]), resource.settings["schema"]
+    text = str(resource.facts.get("text") or text_of(kind, found)).strip()
+    if kind != "PROTOBUF" and "\n" not in text:
+        text = laid_out(text)
+    return f"{text}\n"
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -173,6 +193,8 @@ KIND = Kind(
     placed=placed,
     drivers=(SchemaDriver(),),
     documents=documents,
+    recalled=recalled,
+    foreseen=foreseen,
     after=("topic", "user"),
     needs=needs,
     steps=steps,

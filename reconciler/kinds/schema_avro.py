@@ -14,6 +14,10 @@ from reconciler.core.model import Body, Json
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 NAMED = frozenset({"record", "error", "enum", "fixed"})
+BUILT_IN = PRIMITIVES | NAMED | {"array", "map"}
+# Members that have a place of their own in what is compared: of a type, and of a field.
+ELSEWHERE = frozenset({"type", "name", "namespace", "fields", "items", "values"})
+FIELD = frozenset({"type", "name"})
 PLAIN = ("doc", "logicalType", "precision", "scale", "size", "order", "default")
 DOCS = frozenset({"doc"})
 # Members that say nothing when they are empty, or what goes without saying.
@@ -48,15 +52,12 @@ def _said(error: Exception) -> str:
 
 def shape(schema: Json, space: str = "") -> Json:
     """What is compared; the same for all ways to write one schema."""
-    match schema:
-        case str():
-            return schema if schema in PRIMITIVES else _full(schema, space)
-        case list() | tuple():
-            return _union([shape(part, space) for part in schema])
-        case Mapping():
-            return _mapping(schema, space)
-        case _:
-            return str(schema)
+    if isinstance(schema, str):
+        return schema if schema in PRIMITIVES else _full(schema, space)
+    if isinstance(schema, (list, tuple)):
+        return _union([shape(part, space) for part in schema])
+    # A dict is known for one a hundred times sooner than any other mapping.
+    return _mapping(schema, space) if isinstance(schema, (dict, Mapping)) else str(schema)
 
 
 def _union(parts: Sequence[Json]) -> Json:
@@ -78,13 +79,11 @@ def _mapping(schema: Mapping[str, Json], space: str) -> Json:
     kind = schema.get("type")
     if not isinstance(kind, str) or (set(schema) == {"type"} and kind not in NAMED):
         return shape(kind, space)
-    made: dict[str, Json] = {
-        "type": kind if kind in PRIMITIVES | NAMED | {"array", "map"} else _full(kind, space)
-    }
+    made: dict[str, Json] = {"type": kind if kind in BUILT_IN else _full(kind, space)}
     if kind in NAMED:
         own = _full(str(schema["name"]), str(schema.get("namespace") or space))
         made["name"], space = own, own.rpartition(".")[0]
-    made.update(_attributes(schema, {"type", "name", "namespace", "fields", "items", "values"}))
+    made.update(_attributes(schema, ELSEWHERE))
     for member in ("items", "values"):
         if member in schema:
             made[member] = shape(schema[member], space)
@@ -98,12 +97,12 @@ def _mapping(schema: Mapping[str, Json], space: str) -> Json:
 def _field(field: Mapping[str, Json], space: str) -> dict[str, Json]:
     return {
         "type": shape(field["type"], space),
-        **_attributes(field, {"type", "name"}, field=True),
+        **_attributes(field, FIELD, field=True),
     }
 
 
 def _attributes(
-    given: Mapping[str, Json], but: set[str], *, field: bool = False
+    given: Mapping[str, Json], but: frozenset[str], *, field: bool = False
 ) -> dict[str, Json]:
     """What else is said. A field's default, and whatever is no text or number, becomes JSON text."""
     made: dict[str, Json] = {}

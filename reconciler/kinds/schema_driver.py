@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from reconciler.clients import schemas
@@ -25,10 +25,10 @@ from reconciler.core.model import (
 )
 from reconciler.errors import Failed, ServerRefused
 from reconciler.kinds.schema_changes import RANK, broken, differences
+from reconciler.kinds.schema_costs import deletion, permanent, some, unrecognised
 from reconciler.kinds.schema_forms import fingerprint, live_shape, text_of
 
 AS_DECLARED = "as declared, "
-SHOWN = 8
 
 
 class SchemaDriver:
@@ -44,16 +44,19 @@ class SchemaDriver:
         asked = [name for name in there if scope.names is None or name in scope.names]
         unlisted = sorted((scope.names or frozenset()) - set(there))
         seen = _Seen(registry)
-        yield from side_by_side(asked, lambda name: _resource(seen, name, scope))
+        look = _recorded if scope.facts else _resource
+        yield from side_by_side(asked, lambda name: look(seen, name, scope))
         found = side_by_side(unlisted, lambda name: _unlisted(seen, name, scope))
-        yield from (resource for resource in found if resource is not None)
+        late = [resource for resource in found if resource is not None]
+        names = [resource.name for resource in late]
+        yield from side_by_side(names, lambda n: look(seen, n, scope)) if scope.facts else late
         if scope.others and scope.names is not None:
             yield from (Resource(name, {}) for name in there if name not in scope.names)
 
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]:
         """What the registry and our own comparison say of new versions, and who refers to what is to go."""
         registry = registry_of(session)
-        going = {c.key.name: _permanent(c) for c in changes if c.action is Action.DELETE}
+        going = {c.key.name: permanent(c) for c in changes if c.action is Action.DELETE}
         coming = {c.key.name for c in changes if c.action is not Action.DELETE}
         view = _View(registry, going, frozenset(coming))
         found = side_by_side(changes, lambda change: list(_risks(view, change)))
@@ -96,7 +99,7 @@ def _resource(seen: _Seen, name: str, scope: Scope) -> Resource:
     unproven: tuple[str, ...] = ()
     if latest is not None and _to_the_registry_the_same(seen.registry, latest, settings, wanted):
         settings |= {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
-        unproven = ("it differs, and the registry holds both to be one version (comments, say)",)
+        unproven = (TAKEN,)
     settings |= _levels(seen, name, scope, wanted)
     return Resource(name, settings, dict(_beside(seen, name, scope, wanted)), unproven)
 
@@ -134,6 +137,30 @@ def _beside(seen: _Seen, name: str, scope: Scope, wanted: Body) -> Iterator[tupl
 
 
 NEWEST = ("type", "schema", "references")
+TAKEN = "it differs, and the registry holds both to be one version (comments, say)"
+
+
+def _recorded(seen: _Seen, name: str, scope: Scope) -> Resource:
+    """A subject by itself, with the facts by which it can be compared later, when no registry can be asked."""
+    latest = schemas.version(seen.registry, name)
+    if latest is None:
+        return Resource(name, {})
+    plain = replace(scope, names=None, facts=False, wanted={})
+    facts: dict[str, Json] = {"text": latest.text}
+    facts |= {m: schemas.in_force(seen.registry, m, name) for m in ("compatibility", "mode")}
+    facts["references"] = {r.name: _meaning(seen, r) for r in latest.references}
+    wanted = scope.wanted.get(name, {})
+    if wanted and _resource(seen, name, replace(scope, facts=False)).unproven:
+        facts["taken_for"] = {m: wanted[m] for m in NEWEST if wanted.get(m) is not None}
+    return replace(_resource(seen, name, plain), facts=facts)
+
+
+def _meaning(seen: _Seen, found: Reference) -> Body:
+    """Whether the version that is referred to is the newest, and what it means."""
+    newest = seen.version(found.subject, schemas.LATEST)
+    there = seen.version(found.subject, found.version)
+    means = fingerprint(there.kind, live_shape(there.kind, there.text)) if there else ""
+    return {"newest": newest is not None and newest.version == found.version, "means": means}
 
 
 def _newest(seen: _Seen, latest: Version, wanted: Body) -> Iterator[tuple[str, Json]]:
@@ -205,26 +232,28 @@ def _risks(view: _View, change: Change) -> Iterator[Risk]:
     if change.after is None:
         yield from _deletion(view, change)
         return
-    if change.before is not None and not _rewritten(change):
+    if change.before is not None and not rewritten(change):
         return
-    missing = [s for s in _subjects(change.after) if s not in view.coming and not _there(view, s)]
+    if schemas.is_apicurio(view.registry):
+        yield from unrecognised(change.after)
+    missing = [s for s in subjects(change.after) if s not in view.coming and not _there(view, s)]
     for subject in missing:
         yield Risk("KS943", f"there is no subject {subject}, here or in this plan")
     if change.before is None or missing or "schema" not in change.before:
         return
-    if _subjects(change.after) & view.coming:
+    if subjects(change.after) & view.coming:
         yield Risk("KS142", "it stands upon schemas that this plan registers first")
-        yield from _ours(change, _level(view, change))
+        yield from ours(change, _level(view, change))
         return
     yield from _older(view, change, wanted_version(view.registry, name, change.after))
 
 
-def _rewritten(change: Change) -> bool:
+def rewritten(change: Change) -> bool:
     """Whether a new version comes of it."""
     return any(edit.path[0] in ("type", "schema", "references") for edit in change.edits)
 
 
-def _subjects(settings: Body) -> frozenset[str]:
+def subjects(settings: Body) -> frozenset[str]:
     return frozenset(str(reference["subject"]) for reference in _listed(settings).values())
 
 
@@ -250,26 +279,26 @@ def _compatibility(view: _View, change: Change, wanted: Version) -> Iterator[Ris
         return
     if level != now:
         yield Risk("KS142", f"the registry is asked under {now}; from this change on it is {level}")
-        yield from _ours(change, level)
+        yield from ours(change, level)
         return
     try:
         fine, said = schemas.compatible(view.registry, wanted, with_all=_with_all(level))
     except ServerRefused as refused:
         # Apicurio 3.3.2 looks up no references when it is asked, and calls what needs them a syntax violation.
         yield Risk("KS142", f"the registry did not take the question: {refused.message}")
-        yield from _ours(change, level)
+        yield from ours(change, level)
         return
     if not fine:
-        told = [_some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
-        ours = list(_ours(change, level))
-        yield from ours or (Risk("KS945", f"under {level}: {words}") for words in told + said)
+        told = [some(differences((change.before or {})["schema"], (change.after or {})["schema"]))]
+        found = list(ours(change, level))
+        yield from found or (Risk("KS945", f"under {level}: {words}") for words in told + said)
 
 
 def _with_all(level: str) -> bool:
     return level.endswith("_TRANSITIVE")
 
 
-def _ours(change: Change, level: str) -> Iterator[Risk]:
+def ours(change: Change, level: str) -> Iterator[Risk]:
     """What our own comparison finds. It knows Avro's rules exactly; of the others the registry is the judge."""
     before, after = change.before or {}, change.after or {}
     if before.get("type") == after.get("type") == "AVRO":
@@ -278,9 +307,13 @@ def _ours(change: Change, level: str) -> Iterator[Risk]:
 
 
 def _level(view: _View, change: Change) -> str:
+    return in_force_at(change, _level_now(view, change))
+
+
+def in_force_at(change: Change, now: str) -> str:
     """The level under which the new version is registered."""
     wanted = (change.after or {}).get("compatibility")
-    return str(wanted) if wanted and _before_it(change) else _level_now(view, change)
+    return str(wanted) if wanted and _before_it(change) else now
 
 
 def _level_now(view: _View, change: Change) -> str:
@@ -288,31 +321,11 @@ def _level_now(view: _View, change: Change) -> str:
 
 
 def _deletion(view: _View, change: Change) -> Iterator[Risk]:
-    name, permanent = change.key.name, _permanent(change)
-    referrers = sorted(schemas.referrers(view.registry, name).items())
-    if held := [other for other, is_there in referrers if is_there and other not in view.going]:
-        yield Risk("KS944", f"it is part of {_some(held)}")
-    softly = [other for other, _ in referrers if view.going.get(other) is False]
-    before = [other for other, is_there in referrers if not is_there and other not in view.going]
-    if before or (softly and schemas.counts_the_deleted(view.registry)):
-        told = f"it is part of {_some(before + softly)}, deleted softly, which this registry counts"
-        yield Risk("KS944", f"{told}: `delete: permanent` lets go of it")
-    elif softly:
-        yield Risk("KS144", f"it is part of {_some(softly)}, deleted softly before it")
+    referrers = schemas.referrers(view.registry, change.key.name)
     deleted = "deleted" in (change.before or {})
-    versions = schemas.count(view.registry, name, deleted=deleted)
-    evidence: Body = {"versions": versions}
-    told = f"{versions} version{'s' * (versions != 1)}"
-    yield Risk("KS242" if permanent else "KS241", f"{told} of it", evidence)
-
-
-def _permanent(change: Change) -> bool:
-    return (change.before or {}).get("delete") == "permanent"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return "; ".join(names[:SHOWN]) + more
+    versions = schemas.count(view.registry, change.key.name, deleted=deleted)
+    counted = schemas.is_apicurio(view.registry)
+    yield from deletion(change, referrers, view.going, versions, counted=counted)
 
 
 # --- writing
@@ -321,7 +334,7 @@ def _some(names: Sequence[str]) -> str:
 def steps(change: Change) -> tuple[str, ...]:
     """The writes of a change in order: what loosens comes before the version that needs it, what tightens after."""
     if change.after is None:
-        two = _permanent(change) and "deleted" not in (change.before or {})
+        two = permanent(change) and "deleted" not in (change.before or {})
         return ("delete it softly", "delete it for good") if two else ()
     told = [step for step, _, _ in _planned(change)]
     return tuple(told) if len(told) > 1 else ()
@@ -332,7 +345,7 @@ def _planned(change: Change) -> Iterator[tuple[str, str, Json]]:
     after = change.after or {}
     settings = [edit for edit in _settings(change) if edit[0] in ("compatibility", "mode")]
     early = [s for s in settings if change.before is not None and _loosens(*s)]
-    register = change.before is None or _rewritten(change)
+    register = change.before is None or rewritten(change)
     for member, _, value in early:
         yield f"{member} becomes {value}", member, value
     if register:
@@ -402,7 +415,7 @@ def _written(registry: Http, change: Change) -> Outcome:
 def _requests(registry: Http, change: Change) -> Iterator[tuple[str, Answer]]:
     name, after = change.key.name, change.after
     if after is None:
-        yield "deleting", schemas.delete(registry, name, permanent=_permanent(change))
+        yield "deleting", schemas.delete(registry, name, permanent=permanent(change))
         return
     for words, member, value in _planned(change):
         text = None if value is None else str(value)

@@ -89,3 +89,32 @@ def _without(found: Json, docs: frozenset[str]) -> Json:
         return found
     kept = {n: v for n, v in found.items() if not (n in docs and not isinstance(v, Mapping))}
     return {name: _without(value, docs) for name, value in kept.items()}
+
+
+def laid_out(text: str, width: int = 100) -> str:
+    """JSON over several lines: what fits on one stands on one. A text that is no JSON stays as it is."""
+    try:
+        return _laid_out(json.loads(text), "", width)
+    except ValueError:
+        return text
+
+
+def _laid_out(found: Json, indent: str, width: int) -> str:
+    line = json.dumps(found, ensure_ascii=False)
+    deep = any(isinstance(inner, (dict, list)) for inner in _inner(found))
+    if not isinstance(found, (dict, list)) or not found:
+        return line
+    if len(indent) + len(line) <= width and (indent or not deep):
+        return line
+    below = indent + "  "
+    if isinstance(found, dict):
+        rows = [f"{json.dumps(n)}: {_laid_out(v, below, width)}" for n, v in found.items()]
+        return "{\n" + ",\n".join(below + row for row in rows) + f"\n{indent}}}"
+    rows = [_laid_out(inner, below, width) for inner in found]
+    return "[\n" + ",\n".join(below + row for row in rows) + f"\n{indent}]"
+
+
+def _inner(found: Json) -> Iterable[Json]:
+    if isinstance(found, dict):
+        return found.values()
+    return found if isinstance(found, list) else ()

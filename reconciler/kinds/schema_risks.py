@@ -69,6 +69,13 @@ CODES = (
         "Set READWRITE again.",
     ),
     Code(
+        "KS148",
+        "May not be recognised",
+        "Apicurio guesses the type of a schema from its text, whatever is asked for. A JSON Schema without `$schema`"
+        " and without `properties` it does not take for one, and refuses to register it (measured on 3.3.2). Add"
+        " `$schema`, for example `http://json-schema.org/draft-07/schema#`.",
+    ),
+    Code(
         "KS241",
         "Deletes a subject",
         "The subject is not found any more: producers that look their schema up there, or register it, fail or"

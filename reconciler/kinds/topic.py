@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewTopic
@@ -12,8 +12,11 @@ from confluent_kafka.admin import NewTopic
 from reconciler.clients import topics
 from reconciler.clients.evidence import gather
 from reconciler.clients.kafka import LOST, Kafka, code, opinion, reason
+from reconciler.clients.replies import Topic
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -25,6 +28,7 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
@@ -64,7 +68,7 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     yield Resource(document.name, cast("Body", settings), facts)
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """One document a topic, values as a person writes them."""
     for resource in live:
         spec = {name: resource.settings[name] for name in ("partitions", "replication")}
@@ -86,6 +90,14 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
             canonical(name, value)
         except ValueError as error:
             yield ("spec", "config", name), f"`{name}`: {error}"
+
+
+def recalled(resource: Resource, scope: Scope) -> Resource:
+    """A recorded topic as a read of this scope tells it: the settings in play, and its id where that is asked for."""
+    config = _config(resource.settings)
+    shown = {n: v for n, v in config.items() if scope.fields is None or n in scope.fields}
+    facts = resource.facts if scope.facts else {}
+    return Resource(resource.name, {**resource.settings, "config": shown}, facts)
 
 
 # --- what could hurt, told from the change alone
@@ -183,21 +195,24 @@ class TopicDriver:
         behind on a cluster of several brokers.
         """
         kafka = cast("Kafka", session.client(self.wire))
-        listed = topics.listing(kafka)
+        listed = self._listed(kafka, scope)
         names = listed.keys() - INTERNAL if scope.names is None else scope.names
-        described = topics.describe(kafka, names if scope.facts else names - listed.keys())
         there = {name: listed[name] for name in names if name in listed}
+        unknown = {name for name in names if scope.facts and name in there and not there[name].id}
+        described = topics.describe(kafka, unknown | (names - there.keys()))
         there.update({name: _shape(found) for name, found in described.items()})
         configs = topics.configs(kafka, there, scope.fields)
         for name in sorted(configs):
-            facts = (
-                {"topic_id": str(described[name].topic_id)}
-                if scope.facts and name in described
-                else {}
-            )
-            yield _resource(name, there[name], configs[name], facts)
+            yield _resource(name, there[name], configs[name])
         if scope.others:
             yield from (Resource(name, {}) for name in sorted(listed.keys() - names - INTERNAL))
+
+    def _listed(self, kafka: Kafka, scope: Scope) -> Mapping[str, Topic]:
+        """What is there by one listing; nothing where a few names are all that is asked for: describing tells more."""
+        few = scope.names is not None and len(scope.names) <= topics.FEW
+        if few and scope.facts and not scope.others:
+            return {}
+        return topics.listing(kafka, many=not few)
 
     def vet(self, session: Session, changes: Sequence[Change]) -> dict[Key, list[Risk]]:
         """The broker's own opinion on what would be written, and the evidence behind what would take data away."""
@@ -223,17 +238,20 @@ class TopicDriver:
             yield max(outcomes, key=lambda outcome: _WORST.index(outcome.status))
 
 
-def _shape(description: object) -> tuple[int, int]:
-    partitions = description.partitions  # type: ignore[attr-defined]  # TopicDescription is untyped
-    return len(partitions), min(len(partition.replicas) for partition in partitions)
+def _shape(description: Any) -> Topic:
+    partitions = description.partitions
+    fewest = min(len(partition.replicas) for partition in partitions)
+    return Topic(len(partitions), fewest, str(description.topic_id))
 
 
-def _resource(
-    name: str, shape: tuple[int, int], config: Mapping[str, str], facts: Body
-) -> Resource:
+def _resource(name: str, topic: Topic, config: Mapping[str, str]) -> Resource:
     values = {key: lenient(key, value) for key, value in sorted(config.items())}
-    settings: Body = {"partitions": shape[0], "replication": shape[1], "config": values}
-    return Resource(name, settings, facts)
+    settings: Body = {
+        "partitions": topic.partitions,
+        "replication": topic.replicas,
+        "config": values,
+    }
+    return Resource(name, settings, {"topic_id": topic.id} if topic.id else nothing())
 
 
 # --- writing
@@ -381,10 +399,21 @@ KIND = Kind(
     check=check,
     drivers=(TopicDriver(),),
     documents=documents,
+    recalled=recalled,
+    foreseen=topic_costs.foreseen,
     after=("user",),
     facts=True,
     owns="topics",
-    rights={"Create": "to create topics of any name"},
+    rights=(
+        Right("Describe", "to see them", "plan", on="own"),
+        Right("DescribeConfigs", "to see their settings", "plan", on="own"),
+        Right("DescribeConfigs", "to see the defaults beneath their settings", "plan"),
+        Right("Describe", "to see who reads what is deleted", "plan", on="groups"),
+        Right("Create", "to make them", on="own"),
+        Right("Alter", "to add partitions", on="own"),
+        Right("AlterConfigs", "to change their settings", on="own"),
+        Right("Delete", "to delete them", on="own"),
+    ),
     rules=(
         each(partitions_rule),
         each(replication_rule),

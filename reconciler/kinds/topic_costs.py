@@ -10,7 +10,8 @@ from typing import cast
 from reconciler.clients.effect import defaults, effective, loss
 from reconciler.clients.evidence import Evidence
 from reconciler.clients.kafka import Kafka
-from reconciler.core.model import Body, Change, Code, Key, Risk
+from reconciler.core.model import Body, Change, Code, Key, Resource, Risk
+from reconciler.core.snapshot import BLIND
 from reconciler.core.units import say_duration, say_size
 from reconciler.core.values import lenient
 
@@ -154,6 +155,29 @@ def _cost(shift: Shift, lost: int) -> tuple[str, str]:
     if lost:
         return "KS205", f"up to {lost:,} records go"
     return "KS113", "nothing that is there now goes at once"
+
+
+def foreseen(
+    changes: Sequence[Change], there: Mapping[str, Resource]
+) -> Iterator[tuple[Key, Risk]]:
+    """What can be said without looking: whatever could take data away is taken to do so."""
+    blind = Evidence(hidden=[BLIND])
+    for change in changes:
+        if change.after is None:
+            yield change.key, deletion(blind)
+        known = there.get(change.key.name)
+        config = cast("Mapping[str, str]", known.settings.get("config") or {}) if known else {}
+        for name, after in _edits(change):
+            shift = Shift(name, config.get(name, ""), after or "")
+            if _may_cost(shift, config.get(POLICY, "delete")):
+                yield change.key, Risk("KS206", f"{shift.words}: {blind.hidden[0]}")
+
+
+def _may_cost(shift: Shift, policy: str) -> bool:
+    """A side that is the broker's default may be anything."""
+    if shift.name in KEEPS and "delete" not in _policies(policy):
+        return False
+    return not (shift.before and shift.after) or _costs(shift)
 
 
 def deletion(found: Evidence) -> Risk:

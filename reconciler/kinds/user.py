@@ -10,7 +10,9 @@ from reconciler.clients import users
 from reconciler.clients.kafka import LOST, Kafka, code, login, reason
 from reconciler.clients.users import Credential
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -23,6 +25,7 @@ from reconciler.core.model import (
     Path,
     Platform,
     Resource,
+    Right,
     Risk,
     Scope,
     Session,
@@ -51,15 +54,25 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     yield Resource(document.name, cast("Body", settings))
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
-    """Users with one credential, their passwords as references to be filled in: Kafka gives none away."""
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
+    """Users with one credential, their passwords as references to be filled in: Kafka gives none away.
+
+    What was applied last says which reference it was, where it is known.
+    """
     for resource in live:
         credentials = _credentials(resource.settings)
         if len(credentials) == 1:
             [(mechanism, iterations)] = credentials.items()
             variable = re.sub(r"\W+", "_", resource.name).upper()
             spec: dict[str, Json] = {"mechanism": mechanism, "iterations": iterations}
-            yield {"name": resource.name, "spec": {**spec, "password": f"env:{variable}_PASSWORD"}}
+            spec["password"] = f"env:{variable}_PASSWORD"
+            spec |= {name: resource.settings[name] for name in UNSEEN & resource.settings.keys()}
+            yield {"name": resource.name, "spec": spec}
+
+
+def unsaid(resource: Resource) -> str:
+    names = ", ".join(sorted(_credentials(resource.settings)))
+    return f"it has several credentials ({names}), and a User document is for one"
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -214,12 +227,16 @@ KIND = Kind(
     check=check,
     drivers=(UserDriver(),),
     documents=documents,
+    unsaid=unsaid,
     unseen=UNSEEN,
     verify=verify,
     secrets=frozenset({"password"}),
     owns="principals",
     owned_as=lambda name: f"User:{name}",
-    rights={"Describe": "to see users", "Alter": "to make and change them"},
+    rights=(
+        Right("Describe", "to see users", "plan"),
+        Right("Alter", "to make and change them"),
+    ),
     rules=(each(password_rule), each(taken_rule)),
     codes=CODES,
 )

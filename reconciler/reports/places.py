@@ -16,7 +16,7 @@ class Place(NamedTuple):
 def place(root: str, source: str) -> Place:
     """Where a document begins. `root` is the spec's folder, or its only file."""
     file, _, line = source.rpartition(":")
-    return Place(within(root, file), int(line) if line.isdigit() and int(line) > 0 else 1)
+    return Place(within(root, file), int(line) if line.isdecimal() and int(line) > 0 else 1)
 
 
 def within(root: str, file: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reconciler.core.model import Document, Json
 from reconciler.core.near import did_you_mean
 from reconciler.errors import Problem, SpecInvalid
-from reconciler.spec import checks, inlined, literals, profiles, schema, values, walk, yaml
+from reconciler.spec import checks, inlined, literals, profiles, schema, shapes, values, walk, yaml
 from reconciler.spec.places import locate, place
 from reconciler.spec.words import Finding
 
@@ -26,7 +26,8 @@ class Spec:
     """A whole spec that has been found right.
 
     `root` is the folder that relative references start from. `clusters` are sorted by name, `documents` (all that
-    become resources) by file and line. `files` are those read, relative to `root`. `ignores` are exceptions.
+    become resources) by file and line. `files` are those read, relative to `root`. `ignores` are exceptions,
+    `profiles` are names.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class Spec:
     documents: tuple[Document, ...]
     files: tuple[str, ...]
     ignores: tuple[Document, ...] = ()
+    profiles: frozenset[str] = frozenset()
 
 
 class _Draft(NamedTuple):
@@ -117,7 +119,7 @@ def _file(reading: _Reading, relative: str) -> None:
     if data is None:
         reading.broken.append(relative)
         return
-    content = yaml.read(data)
+    content = shapes.read(data)
     reading.problems.extend(Problem(relative, *fault) for fault in content.faults)
     if not content.whole:
         reading.broken.append(relative)
@@ -231,6 +233,7 @@ def _spec(found: walk.Found, documents: list[Document]) -> Spec:
         documents=tuple(sorted(resources, key=lambda document: (document.file, document.line))),
         files=tuple(found.files),
         ignores=tuple(document for document in documents if document.kind == "Ignore"),
+        profiles=frozenset(d.name for d in documents if d.kind == "Profile"),
     )
 
 

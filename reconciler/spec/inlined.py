@@ -7,11 +7,12 @@ outside the spec folder; its text becomes that other property.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from reconciler.core.model import Json
-from reconciler.spec.schema import Schema
+from reconciler.spec.schema import Schema, folder, known
 from reconciler.spec.walk import Found, inside
 from reconciler.spec.words import Finding
 
@@ -25,7 +26,7 @@ def fill(
 ) -> tuple[dict[str, Json], list[Finding]]:
     """The body with the texts of the files it names, and what keeps one from being read."""
     made, findings = dict(body), []
-    for member, into in _members(form):
+    for member, into in members(form):
         if member not in body:
             continue
         where = ("spec", member)
@@ -42,11 +43,13 @@ def fill(
     return made, findings
 
 
-def _members(form: Schema) -> Iterator[tuple[str, str]]:
-    members = form.body.get("properties", {}).get("spec", {}).get("properties", {})
-    yield from (
+@lru_cache(maxsize=64)
+def members(form: Schema) -> tuple[tuple[str, str], ...]:
+    """Members that name a file, each with the member that its text becomes."""
+    known = form.body.get("properties", {}).get("spec", {}).get("properties", {})
+    return tuple(
         (name, about[INTO])
-        for name, about in members.items()
+        for name, about in known.items()
         if isinstance(about, Mapping) and INTO in about
     )
 
@@ -73,3 +76,12 @@ def _text(found: Found, relative: str, name: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
+
+
+def read_in(document: str, texts: Mapping[str, str]) -> dict[str, Json]:
+    """The texts of files that a document of this kind names, by member, under the members they are read into."""
+    if not texts:
+        return {}
+    forms = {kind: form for (_, kind), form in known(folder()).items()}
+    into = dict(members(forms[document]))
+    return {into[member]: text for member, text in texts.items()}

@@ -24,7 +24,7 @@ MOST_FAULTS = 100
 
 _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff"
 _DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_FORBIDDEN = re.compile(f"[{_CONTROL}{_DIRECTION}]")
+FORBIDDEN = re.compile(f"[{_CONTROL}{_DIRECTION}]")
 _BOM = b"\xef\xbb\xbf"
 # In the place of a key: `_SKIP` throws the next value away, because its key is wrong; `_AS_KEY` throws two away,
 # the collection or alias that stands where the key should be, and then its value.
@@ -63,10 +63,10 @@ class Content:
 
 def read(data: bytes) -> Content:
     """All documents of a file that is no larger than `LARGEST_FILE`, and all its faults."""
-    unfit = _unfit(data)
-    if unfit is not None:
-        return Content((), (unfit,), whole=False)
-    builder = _Builder()
+    fault = unfit(data)
+    if fault is not None:
+        return Content((), (fault,), whole=False)
+    builder = Builder()
     try:
         for event in iter(yaml.CSafeLoader(data).get_event, None):
             builder.handlers[type(event)](event)
@@ -74,14 +74,14 @@ def read(data: bytes) -> Content:
         builder.faults.append(Fault(*in_our_words(error)))
     except yaml.YAMLError as error:
         builder.faults.append(Fault(1, 1, f"this is not YAML: {error}"))
-    except _Stopped as stop:
+    except Stopped as stop:
         builder.faults.append(stop.fault)
     else:
         return Content(tuple(builder.trees), tuple(builder.faults))
     return Content(tuple(builder.trees), tuple(builder.faults), whole=False)
 
 
-def _unfit(data: bytes) -> Fault | None:
+def unfit(data: bytes) -> Fault | None:
     """What is wrong with the characters themselves: the first such place."""
     try:
         text = data.decode("utf-8")
@@ -90,7 +90,7 @@ def _unfit(data: bytes) -> Fault | None:
         before = data[data.rfind(b"\n", 0, error.start) + 1 : error.start]
         column = len(before.removeprefix(_BOM).decode("utf-8", "replace")) + 1
         return Fault(line, column, f"byte 0x{data[error.start]:02X} is not UTF-8; save it as UTF-8")
-    match = _FORBIDDEN.search(text)
+    match = FORBIDDEN.search(text)
     if match is None:
         return None
     line = text.count("\n", 0, match.start()) + 1
@@ -107,7 +107,7 @@ def _forbidden(character: str) -> str:
     return f"U+{ord(character):04X} is {what}; it has no place in a spec"
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     """Reading on would only make it worse."""
 
     def __init__(self, fault: Fault) -> None:
@@ -115,7 +115,7 @@ class _Stopped(Exception):
         self.fault = fault
 
 
-class _Builder:
+class Builder:
     """Builds values from events. `top` is the open collection, `key` the mapping key that waits for its value."""
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class _Builder:
 
     def _start(self, event: yaml.DocumentStartEvent) -> None:
         self.index += 1
-        self.line = _place(event)[0]
+        self.line, self.named = _place(event)[0], False
         self.root: Any = None
         self.top: Any = None
         self.key: Any = None
@@ -169,7 +169,7 @@ class _Builder:
             self._tagged(event)
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, 1)
-        forbidden = _FORBIDDEN.search(event.value)  # only an escape can have brought it here
+        forbidden = FORBIDDEN.search(event.value)  # only an escape can have brought it here
         if forbidden is not None:
             self._fault(event, _forbidden(forbidden[0]))
 
@@ -197,7 +197,7 @@ class _Builder:
         else:
             self.key = value
             if value == "name" and len(self.stack) == 2 and self.stack[1][1] == "metadata":
-                self.line = _place(event)[0]
+                self.line, self.named = _place(event)[0], True
 
     def _mapping(self, event: yaml.MappingStartEvent) -> None:
         self._open(event, {})
@@ -208,7 +208,7 @@ class _Builder:
     def _open(self, event: yaml.CollectionStartEvent, new: Any) -> None:
         self._count(event, 1)
         if len(self.stack) >= DEEPEST:
-            raise _Stopped(_fault(event, f"nested more than {DEEPEST} deep"))
+            raise Stopped(_fault(event, f"nested more than {DEEPEST} deep"))
         if event.tag is not None:
             self._tagged(event)
         self._not_a_key(event)
@@ -231,7 +231,7 @@ class _Builder:
             self.key = _SKIP if type(self.key) is str else self.key
         self._count(event, size)
         if len(self.stack) + _height(value) > DEEPEST:
-            raise _Stopped(_fault(event, f"nested more than {DEEPEST} deep"))
+            raise Stopped(_fault(event, f"nested more than {DEEPEST} deep"))
         self._put(value)
 
     def _put(self, value: Any) -> None:
@@ -257,12 +257,12 @@ class _Builder:
         self.nodes += size
         if self.nodes > MOST_NODES:
             many = f"more than {MOST_NODES:,} values once its aliases are expanded"
-            raise _Stopped(_fault(event, f"the file holds {many}"))
+            raise Stopped(_fault(event, f"the file holds {many}"))
 
     def _fault(self, event: yaml.Event, message: str) -> None:
         self.faults.append(_fault(event, message))
         if len(self.faults) >= MOST_FAULTS:
-            raise _Stopped(_fault(event, "too much is wrong with this file to read on"))
+            raise Stopped(_fault(event, "too much is wrong with this file to read on"))
 
 
 def _fault(event: yaml.Event, message: str) -> Fault:

@@ -107,7 +107,7 @@ def test_a_plan_its_approvals_and_its_end(
 
 
 def test_no_changes_begin_no_comment_and_shrink_one(fake: FakeGitHub, tmp_path: Path) -> None:
-    nothing = replace(PLAN, waves=(), records=())
+    nothing = replace(PLAN, waves=(), records=(), owners={})
     assert run(["notify", saved(tmp_path, nothing), "--comment"]) == 0
     assert ours(fake) == []
     assert run(["notify", saved(tmp_path, PLAN), "--comment"]) == 0

@@ -50,6 +50,44 @@ def test_a_connector_that_is_there_already_is_not_asked_for_again_but_looked_at(
     assert refusal(found) is Status.UNKNOWN
 
 
+def seen(*tasks: str) -> tuple[int, dict[str, str], bytes]:
+    """What the workers show of one connector with such tasks."""
+    listed = [{"id": at, "state": state, "trace": "x"} for at, state in enumerate(tasks)]
+    status = {"connector": {"state": "RUNNING"}, "tasks": listed}
+    body = {"sink": {"info": {"config": {}}, "status": status}}
+    return 200, {}, json.dumps(body).encode()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("HOLD", 0.2), ("LASTING", 0.3), ("RELAPSE", 1.0), ("NO_TASKS", 0.4)):
+        monkeypatch.setattr(connect, name, seconds)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("answers", "failed", "state"),
+    [
+        ([seen("RUNNING")], False, "running"),
+        ([seen("RUNNING")] * 3 + [seen("FAILED")], False, "failed"),
+        ([seen("FAILED")] * 4 + [seen("RUNNING")], True, "running"),
+        ([seen("FAILED")] * 4 + [seen("RUNNING"), seen("FAILED")], True, "failed"),
+        ([seen("FAILED")], True, "failed"),
+        ([seen()], False, "running"),
+    ],
+    ids=["runs", "fails after a blink", "had failed", "fails again", "fails on", "no tasks"],
+)
+def test_what_was_started_runs_when_it_has_run_for_a_while(
+    answers: list[tuple[int, dict[str, str], bytes]], failed: bool, state: str
+) -> None:
+    """What the workers show for a moment may be what was before the write."""
+    with serving() as server:
+        server.answers = list(answers)
+        before = ["sink"] if failed else []
+        found = connect.started(client(server), {"sink": "running"}, within=5.0, failed=before)
+    assert found["sink"].state == state
+
+
 CONFIG = {"connector.class": "Sink"}
 QUESTIONS: dict[str, Callable[[Http], object]] = {
     "connectors": connect.read,

@@ -30,7 +30,7 @@ def survey(want: State, there: State, last: State, trouble: str = "") -> Survey:
     unused: Any = None
     keeping = Keeping("acme", trouble=trouble)
     wanted = Desired(state=dict(want), absent={Key("eu", "topic", "unwanted")})
-    parts = (unused, keeping, (), kinds(), {}, {}, there, frozenset({KEY}), {}, {})
+    parts = (unused, keeping, (), kinds(), {}, {}, there, frozenset({KEY}), {}, {}, unused)
     return Survey(CLUSTER, unused, wanted, *parts, last=last)
 
 

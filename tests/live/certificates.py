@@ -49,7 +49,10 @@ class Authority:
         return _pem(self._certificate)
 
     def sign(
-        self, name: str, *hosts: str, valid: tuple[timedelta, timedelta] = (-DAY, 30 * DAY)
+        self,
+        name: str | x509.Name,
+        *hosts: str,
+        valid: tuple[timedelta, timedelta] = (-DAY, 30 * DAY),
     ) -> Pair:
         """A certificate for those hosts, valid from and until, counted from now."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -114,7 +117,9 @@ def _builder(
     )
 
 
-def _named(name: str) -> x509.Name:
+def _named(name: str | x509.Name) -> x509.Name:
+    if isinstance(name, x509.Name):
+        return name
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 

@@ -39,7 +39,7 @@ def test_a_hand_change_is_found_with_who_set_it_before(
     assert "retention.ms: is 60000 (1m), wanted 604800000 (7d), applied 604800000 (7d)" in out
     assert "changed by hand" in out
     assert "last set by apply" in out
-    assert "spec.yaml:3" in out
+    assert "spec.yaml:4" in out
 
 
 def test_what_git_changed_waits_and_is_no_drift(kafka: Live, estate: Spec, name: str) -> None:

@@ -202,7 +202,7 @@ def test_an_expired_rule_holds_nothing_and_is_said_loudly(
 
 def test_a_rule_that_speaks_of_nothing_is_told(estate: Spec) -> None:
     ignore(estate, resources=["topic/nobody.*"])
-    assert "ignore rule scaler (ignore.yaml:3) speaks of nothing" in estate.plan().out
+    assert "ignore rule scaler (ignore.yaml:4) speaks of nothing" in estate.plan().out
     ignore(estate, resources=["topik/*"])
     said = estate.run("validate", str(estate.folder))
     assert (said.code, "did you mean `topic`" in said.err) == (64, True)

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from ruamel.yaml import YAML
 
 from reconciler.sandbox.shape import Listener
@@ -310,6 +312,32 @@ def test_a_client_certificate_that_fits_works_for_everything_kstate_does(
     person.cluster(tls["MUTUAL"], kafka=trust.client(pair="known"))
     person.write(*both(name))
     assert [person.plan().code, person.apply().code, person.plan().code] == [2, 0, 0]
+
+
+def test_the_acls_that_doctor_prints_are_for_the_subject_of_the_certificate(
+    tls: Mapping[str, str], trust: Trust, person: Person, name: str
+) -> None:
+    """Its parts in the order and the spelling that the brokers make of them: granting that lets it in."""
+    parts = [("C", "DE"), ("O", "Acme, Inc."), ("OU", "R+D"), ("CN", "app one")]
+    oids = {"C": NameOID.COUNTRY_NAME, "O": NameOID.ORGANIZATION_NAME}
+    oids |= {"OU": NameOID.ORGANIZATIONAL_UNIT_NAME, "CN": NameOID.COMMON_NAME}
+    subject = x509.Name([x509.NameAttribute(oids[word], value) for word, value in parts])
+    trust.own.sign(subject).write(trust.folder, "odd")
+    person.cluster(tls["MUTUAL"], kafka=trust.client(pair="odd"))
+    said = person.run("doctor", str(person.folder))
+    assert said.code == 1
+    granted = said.out[said.out.index("apiVersion") :].replace("clusters: [live]", "labels: {}")
+    documents = re.findall(r"^apiVersion.*?(?=\n\n|\n#|\Z)", granted, re.MULTILINE | re.DOTALL)
+    admin = Person(person.folder / "admin", person.capture)
+    admin.folder.mkdir()
+    admin.cluster(tls["GOOD"], kafka=trust.client())
+    (admin.folder / "acls.yaml").write_text("\n---\n".join(documents))
+    assert admin.apply().code == 0
+    (admin.folder / "acls.yaml").rename(admin.folder / "acls.txt")
+    (admin.folder / "cluster.yaml").rename(admin.folder / "cluster.txt")
+    said = person.run("doctor", str(person.folder))
+    assert said.code == 0, said.out
+    assert [person.plan().code, person.apply().code] == [2, 0]
 
 
 def test_a_client_certificate_may_come_from_the_environment(

@@ -252,6 +252,25 @@ def test_a_topic_that_the_spec_also_declares(
     )
 
 
+def test_topics_of_both_ends_that_are_only_to_come(two: Spec, name: str) -> None:
+    """Made by the same plan as the mirror, and declared once it runs already: both are told before anything is."""
+    there, here = ({"metadata": {"clusters": [where]}} for where in ("origin", "live"))
+    both = (topic(f"{name}t", **there, partitions=4), topic(f"{name}t", **here, partitions=1))
+    told = f"KS962 impossible: {name}t: the spec says 1 partition, the original has 4"
+    halted = mirror(name, state="stopped")
+    two.write(halted, *both)
+    found = two.plan()
+    assert (found.code, told in found.out) == (3, True), found.out
+    assert f"matches 1 topic of origin now: {name}t (to come)" in found.out
+    two.write(halted)
+    assert two.apply().code == 0
+    two.write(halted, *both)
+    found = two.plan_json()
+    assert (found.code, found.codes) == (3, {"KS962"})
+    two.write(halted, both[0], topic(f"{name}t", **here, partitions=4))
+    assert two.plan_json().codes == set()
+
+
 def test_more_replicas_than_brokers_is_seen_before_the_tasks_fail(two: Spec, name: str) -> None:
     two.write(mirror(name, replication=3))
     found = two.plan()

@@ -102,7 +102,7 @@ def test_from_a_pull_request_to_the_cluster_and_back(
 ) -> None:
     temp = tmp_path_factory.mktemp("runner")
     before, _, _ = text(estate).partition("---")
-    write(estate, before.replace("7d", "8d"))
+    write(estate, before.replace(": 7d", ": 8d"))
 
     # The plan, as a comment, annotations, a summary and outputs.
     event = opened(fake)
@@ -148,12 +148,12 @@ def test_what_was_not_approved_is_not_applied(
     kafka: Live, estate: Spec, name: str, fake: FakeGitHub, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     temp = tmp_path_factory.mktemp("runner")
-    write(estate, text(estate).replace("7d", "8d"))
+    write(estate, text(estate).replace(": 7d", ": 8d"))
     at_pull = runner(fake, estate.folder, temp, opened(fake), HEAD)
     well(at_pull.workflow("kstate-plan", {}))
     fake.merge(1, MERGED)
     # Somebody else's change was merged in between.
-    write(estate, text(estate).replace("8d", "9d"))
+    write(estate, text(estate).replace(": 8d", ": 9d"))
     at_merge = runner(fake, estate.folder, temp, {}, MERGED)
     jobs = at_merge.workflow("kstate-apply", {"environment": "prod"})
     assert jobs["check"].failed == "Compare: 4"
@@ -174,7 +174,7 @@ def test_a_spec_that_is_wrong_is_told_at_its_lines_and_leaves_no_digest(
 ) -> None:
     temp = tmp_path_factory.mktemp("runner")
     event = opened(fake)
-    write(estate, text(estate).replace("7d", "8d"))
+    write(estate, text(estate).replace(": 7d", ": 8d"))
     at_pull = runner(fake, estate.folder, temp, event, HEAD)
     well(at_pull.workflow("kstate-plan", {}))
     write(estate, text(estate).replace("partitions: 1,", "partitons: 1,"))

@@ -156,6 +156,19 @@ def test_what_breaks_is_told_by_field_under_the_level_in_force(here: Spec, name:
     assert here.apply().code == 3
 
 
+def test_what_this_registry_does_not_recognise_is_told_before(here: Spec, name: str) -> None:
+    draft = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "string"}
+    here.write(
+        schema(f"{name}known", type="json", schema=draft),
+        schema(f"{name}unknown", type="json", schema={"enum": ["a"]}),
+    )
+    changes = [change for wave in here.plan_json().json["waves"] for change in wave]
+    told = {c["key"].rpartition(".")[2]: [r["code"] for r in c["risks"]] for c in changes}
+    assert told == {"known": [], "unknown": ["KS148"]}
+    assert here.apply().code == 6
+    assert "Failed to discover artifact type" in here.apply().out
+
+
 @pytest.mark.parametrize("kind", ["json", "protobuf"])
 def test_where_the_registry_is_the_judge_our_words_say_what_differs(
     here: Spec, name: str, kind: str

@@ -13,7 +13,9 @@ from typing import cast
 from reconciler.clients.confluent_cloud import Account, Cloud
 from reconciler.clients.http import Answer
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Change,
     Code,
     Document,
@@ -49,7 +51,7 @@ def resources(document: Document, _platform: Platform) -> Iterator[Resource]:
     yield Resource(document.name, {"description": description} if description else {})
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """One document for each account."""
     for resource in live:
         nothing: dict[str, Json] = {}
@@ -180,7 +182,7 @@ USER = replace(
     secrets=frozenset(),
     facts=True,
     rules=(),
-    rights={},
+    rights=(),
     codes=(*KIND.codes, *CODES),
 )
 

@@ -8,6 +8,8 @@ from functools import cache
 from urllib.parse import unquote
 
 from reconciler.core.model import (
+    NOWHERE,
+    Around,
     Body,
     Change,
     Code,
@@ -49,9 +51,10 @@ def rbac(spec: Body) -> bool:
     return spec.get("access") == "rbac"
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """ACLs folded into roles as everywhere; role bindings are left out: a role may mean more than a grant says."""
-    yield from KIND.documents([resource for resource in live if not is_role(resource.name)])
+    own = [resource for resource in live if not is_role(resource.name)]
+    yield from KIND.documents(own, around)
 
 
 def principal_of(name: str) -> str:
@@ -102,7 +105,7 @@ def _kind(by_rest: bool, named: bool, no_roles: str) -> Kind:
         documents=documents,
         owned_as=principal_of,
         rules=rules,
-        rights={} if by_rest else KIND.rights,
+        rights=() if by_rest else KIND.rights,
         codes=(*KIND.codes, *KNOWN_CODES, *CODES),
     )
 

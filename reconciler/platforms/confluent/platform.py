@@ -83,6 +83,7 @@ PLATFORM = Platform(
     title="Confluent Cloud",
     login=login,
     wires=WIRES,
+    keyed=True,
     kinds={
         "topic": topic_kind(_EVERYTHING),
         "acl": acl_kind(_EVERYTHING),

@@ -13,7 +13,9 @@ from typing import cast
 from reconciler.clients.confluent_cloud import EVERYBODY, ClientQuota, Cloud
 from reconciler.clients.http import Answer
 from reconciler.core.model import (
+    NOWHERE,
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -51,9 +53,10 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     yield from noted(document, (replace(r, settings={**r.settings, **alone}) for r in found))
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """Of what several principals share no document could speak."""
-    yield from KIND.documents([resource for resource in live if SHARED not in resource.settings])
+    own = [resource for resource in live if SHARED not in resource.settings]
+    yield from KIND.documents(own, around)
 
 
 def placed(document: Document, place: Place) -> Document:
@@ -225,7 +228,7 @@ QUOTA: Kind = replace(
     documents=documents,
     steps=steps,
     rules=(*KIND.rules, each(whole_rule), KnownRule(_principal)),
-    rights={},
+    rights=(),
     codes=(*KIND.codes, *CODES),
 )
 

@@ -81,7 +81,9 @@ class KafkaTopics:
         if not any("partitions" in (c.after or {}) or c.action is Action.CREATE for c in changes):
             return {}
         listed = topics.listing(cast("Kafka", session.client(self.wire)))
-        return too_many(changes, {name: count for name, (count, _) in listed.items()}, self.most)
+        return too_many(
+            changes, {name: topic.partitions for name, topic in listed.items()}, self.most
+        )
 
     def write(self, session: Session, changes: Sequence[Change]) -> Iterator[Outcome]:
         """Policies that pass `compact` get there first; where that fails nothing more is tried."""
@@ -110,6 +112,6 @@ def _kind(type_: str, by_rest: bool, most: int) -> Kind:
         rules=(*(each(rule) for rule in own), names_rule),
         steps=steps,
         facts=not by_rest,
-        rights={} if by_rest else KIND.rights,
+        rights=() if by_rest else KIND.rights,
         codes=(*KIND.codes, *CODES),
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 from uuid import NAMESPACE_URL, uuid5
 
-from reconciler.core.model import Body, Document, Json, Path, Platform, Resource
+from reconciler.core.model import NOWHERE, Around, Body, Document, Json, Path, Platform, Resource
 
 ROLES: Mapping[str, str] = {
     "Data Owner": "f526a384-b230-433a-b45c-95f59c4a2dec",
@@ -174,7 +174,7 @@ def _raw_problems(raw: Grant, where: Path) -> Iterator[tuple[Path, str]]:
 # --- and back
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """One document a principal; what kstate has no words for is left out."""
     by_principal: dict[str, list[Assignment]] = {}
     for resource in live:

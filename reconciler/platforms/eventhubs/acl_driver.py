@@ -197,5 +197,5 @@ ACCESS = replace(
     tier=silent.one_tier,
     facts=True,
     owned_as=_principal,
-    rights={},
+    rights=(),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from reconciler.core.model import Body, Document, Json, Platform, Resource
+from reconciler.core.model import NOWHERE, Around, Body, Document, Json, Platform, Resource
 from reconciler.kinds import topic
 
 HOUR, MINUTE = 3_600_000, 60_000
@@ -54,7 +54,7 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
         yield Resource(found.name, kept)
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around = NOWHERE) -> Iterator[Mapping[str, Json]]:
     """As any topic's, with the copies that there are."""
     told = [Resource(r.name, {**r.settings, "replication": COPIES}, r.facts) for r in live]
     return topic.documents(told)

@@ -204,5 +204,5 @@ def topics(tier: Tier) -> Kind:
         documents=documents,
         drivers=(TopicDriver(),),
         rules=rules(tier),
-        rights={},
+        rights=(),
     )

@@ -9,6 +9,7 @@ from typing import cast
 from reconciler.clients.acls import Binding
 from reconciler.core.model import (
     Action,
+    Around,
     Body,
     Change,
     Code,
@@ -63,9 +64,9 @@ def resources(document: Document, platform: Platform) -> Iterator[Resource]:
     yield Resource(named(str(spec["principal"]), document.name), {"statements": statements})
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], around: Around) -> Iterator[Mapping[str, Json]]:
     """Bindings only: a policy document does not say which roles were meant."""
-    return iter(acl.documents([one for one in live if not is_policy(one.name)]))
+    return iter(acl.documents([one for one in live if not is_policy(one.name)], around))
 
 
 def owned_as(name: str) -> str:
@@ -246,7 +247,7 @@ def acl_kind(settings: Settings) -> Kind:
         documents=documents,
         owned_as=owned_as,
         whole=True,
-        rights={} if barred or settings.auth == IAM else acl.KIND.rights,
+        rights=() if barred or settings.auth == IAM else acl.KIND.rights,
         rules=acl.KIND.rules if barred else (*acl.KIND.rules, everybody_rule),
     )
 

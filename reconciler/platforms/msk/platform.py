@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -39,7 +40,10 @@ NO_LEDGER = (
 WIRES = frozenset({"kafka-admin", "acl", "ledger", "quota", "registry", "connect"})
 BESIDE = frozenset({"iam-policy", "aws-scram"})
 # AWS's own services that look like what these members are for.
-NOT_THESE = (("registry", "://glue.", GLUE), ("connect", "://kafkaconnect.", MSK_CONNECT))
+NOT_THESE = (
+    ("registry", re.compile(r"://glue\.[a-z0-9-]+\.amazonaws\."), GLUE),
+    ("connect", re.compile(r"://kafkaconnect\.[a-z0-9-]+\.amazonaws\."), MSK_CONNECT),
+)
 
 
 def check(document: Document) -> Iterator[tuple[Path, str]]:
@@ -50,7 +54,7 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
         return
     yield from _combinations(settings(spec))
     for member, address, told in NOT_THESE:
-        if address in str(spec.get(member) or ""):
+        if address.search(str(spec.get(member) or "")):
             yield ("spec", member), told
 
 

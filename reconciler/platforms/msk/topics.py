@@ -85,7 +85,7 @@ def topic_kind(settings: Settings) -> Kind:
         check=check,
         drivers=(WithoutAmazons(topic.TopicDriver()),),
         rules=(*topic.KIND.rules, rule(own)),
-        rights={} if settings.auth == "iam" else topic.KIND.rights,
+        rights=() if settings.auth == "iam" else topic.KIND.rights,
     )
     if settings.via == "kafka":
         return made
@@ -97,7 +97,7 @@ def topic_kind(settings: Settings) -> Kind:
         steps=steps,
         complete=True,
         facts=False,
-        rights={},
+        rights=(),
     )
 
 

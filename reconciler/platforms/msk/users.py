@@ -14,6 +14,7 @@ from functools import partial
 from reconciler.core import silent
 from reconciler.core.model import (
     Action,
+    Around,
     Change,
     Code,
     Document,
@@ -52,7 +53,7 @@ def resources(document: Document, _platform: Platform, key: str) -> Iterator[Res
     yield Resource(document.name, settings)
 
 
-def documents(live: Sequence[Resource]) -> Iterator[Mapping[str, Json]]:
+def documents(live: Sequence[Resource], _around: Around) -> Iterator[Mapping[str, Json]]:
     """Users that kstate made; of others only the secret's name is known."""
     for resource in live:
         if "password" in resource.settings:
@@ -153,6 +154,6 @@ def user_kind(settings: Settings) -> Kind:
         verify=silent.of_two,
         steps=partial(steps, days=settings.days),
         facts=True,
-        rights={},
+        rights=(),
         rules=(each(password_rule), each(made_by_rule), each(many_rule)),
     )

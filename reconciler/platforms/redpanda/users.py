@@ -137,6 +137,6 @@ USER_BY_ADMIN = replace(
     resources=resources,
     drivers=(AdminUsers(),),
     unseen=KIND.unseen | {"credentials"},
-    rights={},
+    rights=(),
     rules=(*KIND.rules, each(iterations_rule)),
 )

@@ -137,5 +137,23 @@ def iam(
     return made
 
 
+@pytest.fixture
+def scram(
+    aws: Cloud,
+    cluster: fake.Msk,
+    kafka: Live,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Estate:
+    """A cluster that is reached by SCRAM; AWS tells where."""
+    cluster.bootstrap = {"SaslScram": kafka.scram_bootstrap}
+    monkeypatch.setenv("KSTATE_PW", kafka.password)
+    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.username": kafka.user}
+    made = Estate(Spec(tmp_path, capfd), aws, cluster, {**login, "sasl.password": "env:KSTATE_PW"})
+    made.cluster(auth="scram")
+    return made
+
+
 def topic(name: str, **spec: Any) -> dict[str, Any]:
     return {"kind": "Topic", "metadata": {"name": name, **spec.pop("metadata", {})}, "spec": spec}

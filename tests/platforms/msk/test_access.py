@@ -171,42 +171,42 @@ def test_serverless_has_no_acls(roles: Estate) -> None:
 # --- Kafka's own ACLs
 
 
-def test_the_first_acl_shuts_out_and_the_last_one_lets_in(iam: Estate, name: str) -> None:
-    iam.cluster(policies="iam")
+def test_the_first_acl_shuts_out_and_the_last_one_lets_in(scram: Estate, name: str) -> None:
+    scram.cluster(auth="scram", policies="iam")
     one = [{"role": "consumer", "topics": [f"{name}t"], "groups": [f"{name}g"]}]
-    iam.write(acl("app", "User:app", grants=one), acl("orders", grants=CONSUMER))
-    planned = iam.spec.plan_json()
+    scram.write(acl("app", "User:app", grants=one), acl("orders", grants=CONSUMER))
+    planned = scram.spec.plan_json()
     assert planned.codes == {"KS293", "KS194"}
     assert f"the first ACL on topic {name}t: who has none is shut out" in planned.out
-    assert iam.spec.apply().code == 3
-    iam.applied("KS293")
-    iam.settled()
+    assert scram.spec.apply().code == 3
+    scram.applied("KS293")
+    scram.settled()
     two = [{**one[0], "topics": [f"{name}t"]}, {"role": "producer", "topics": [f"{name}t"]}]
-    iam.write(acl("app", "User:app", grants=two), acl("orders", grants=CONSUMER))
-    assert iam.spec.plan_json().codes == set()
-    iam.applied()
-    iam.write(
+    scram.write(acl("app", "User:app", grants=two), acl("orders", grants=CONSUMER))
+    assert scram.spec.plan_json().codes == set()
+    scram.applied()
+    scram.write(
         acl("app", "User:app", grants=two, metadata={"ensure": "absent"}),
         acl("orders", grants=CONSUMER, metadata={"ensure": "absent"}),
     )
-    planned = iam.spec.plan_json()
+    planned = scram.spec.plan_json()
     assert planned.codes == {"KS221", "KS294", "KS194"}
     assert f"the last ACL on topic {name}t: everybody is let in" in planned.out
-    iam.applied("KS221", "KS294")
-    iam.settled()
-    assert not file_of(iam, "orders").exists()
+    scram.applied("KS221", "KS294")
+    scram.settled()
+    assert not file_of(scram, "orders").exists()
 
 
-def test_one_acl_in_the_place_of_another_opens_nothing(iam: Estate, name: str) -> None:
+def test_one_acl_in_the_place_of_another_opens_nothing(scram: Estate, name: str) -> None:
     """Neither when it is planned nor when the apply weighs it again."""
     read = [{"resource": "topic", "name": f"{name}t", "operation": "Read"}]
     write = [{"resource": "topic", "name": f"{name}t", "operation": "Write"}]
-    iam.write(acl("reads", "User:app", bindings=read))
-    iam.applied("KS293")
-    iam.write(
+    scram.write(acl("reads", "User:app", bindings=read))
+    scram.applied("KS293")
+    scram.write(
         acl("reads", "User:app", bindings=read, metadata={"ensure": "absent"}),
         acl("writes", "User:app", bindings=write),
     )
-    assert iam.spec.plan_json().codes == {"KS221"}
-    iam.applied("KS221")
-    iam.settled()
+    assert scram.spec.plan_json().codes == {"KS221"}
+    scram.applied("KS221")
+    scram.settled()
