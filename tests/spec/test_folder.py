@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,22 +159,6 @@ def test_the_order_of_writing_does_not_matter(
     assert one.documents == tuple(sorted(one.documents, key=lambda d: (d.file, d.line)))
 
 
-def test_ten_thousand_documents(tmp_path: Path) -> None:
-    """Against libyaml's bare events in the same process, because a second is not the same on every machine."""
-    body = "spec:\n  profile: p\n  partitions: 12\n  config:\n    retention.ms: 7d\n    max.message.bytes: 2MiB\n"
-    files = {
-        f"{file:03}.yaml": "---\n".join(topic(f"orders.{file}.{at}", body) for at in range(100))
-        for file in range(100)
-    }
-    files["c.yaml"] = (
-        f"{CLUSTER}---\napiVersion: kstate/v1\nkind: Profile\nmetadata: {{name: p}}\nspec: {{replication: 3}}\n"
-    )
-    write(tmp_path, files)
-    load(tmp_path / "c.yaml")  # imports are not what is measured
-    floor = min(_seconds(lambda: _events(tmp_path)) for _ in range(3))
-    assert min(_seconds(lambda: load(tmp_path)) for _ in range(3)) < 6 * floor
-
-
 def test_what_is_right_never_imports_what_explains(tmp_path: Path) -> None:
     write(tmp_path, {"c.yaml": CLUSTER, "t.yaml": FULL})
     code = (
@@ -184,15 +166,3 @@ def test_what_is_right_never_imports_what_explains(tmp_path: Path) -> None:
         "heavy = {'jsonschema', 'ruamel', 'difflib'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
-
-
-def _events(root: Path) -> None:
-    for file in sorted(root.glob("*.yaml")):
-        for _ in iter(yaml.CSafeLoader(file.read_bytes()).get_event, None):
-            pass
-
-
-def _seconds(action: object) -> float:
-    started = time.perf_counter()
-    action()  # type: ignore[operator]
-    return time.perf_counter() - started
