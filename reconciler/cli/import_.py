@@ -96,10 +96,14 @@ def _tell(made: Imported, target: Path) -> None:
     if not made.files:
         tell("nothing was written: whatever is live and can be told has a document")
         return
+    owned = [str(change.key) for change in made.others if not change.sources]
+    _list([visible(f"{k}: owned, and no document asks for it any more") for k in owned])
     tell(f"wrote {len(made.files):,} files to {visible(str(target))}: {_counts(made)}")
     _supplies(made)
     folder = shell(str(target))
-    tell(f"next: kstate plan {folder} (empty), then kstate adopt {folder} to own it")
+    others = f"{len(made.others):,} changes, none of what was imported"
+    empty = others if made.others else "empty"
+    tell(f"next: kstate plan {folder} ({empty}), then kstate adopt {folder} to own it")
 
 
 def _list(lines: list[str]) -> None:

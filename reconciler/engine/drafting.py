@@ -11,7 +11,6 @@ from pathlib import Path
 
 from reconciler.core.drafts import API, Draft, Files, laid
 from reconciler.core.model import Body, Change, Json, Key
-from reconciler.core.plan import Plan
 from reconciler.engine.clusters import Options
 from reconciler.engine.importing import Gathered, gathered, tidied
 from reconciler.engine.intent import ledger_of
@@ -31,7 +30,9 @@ class Imported:
     """What an import came to. Nothing was written when there are `failures`.
 
     `files` are the paths written. `aside` are drafts that a plan would change at once or that no spec may hold, each
-    with the reason; they stand in a folder that is not read. `left_out` is what no document could mean.
+    with the reason; they stand in a folder that is not read. `left_out` is what no document could mean. `others` are
+    changes that a plan would make all the same: of documents that were there before, or of what the estate owns and
+    no document asks for.
     """
 
     drafts: Sequence[Draft] = ()
@@ -40,6 +41,7 @@ class Imported:
     left_out: Mapping[Key, str] = field(default_factory=dict)
     kept: Mapping[Key, Key] = field(default_factory=dict)
     declared: int = 0
+    others: Sequence[Change] = ()
     failures: Mapping[str, KstateError] = field(default_factory=dict)
 
 
@@ -152,11 +154,11 @@ def _proven(found: Mapping[str, Gathered], folder: _Folder, options: Options) ->
     """Write, read, plan; whatever a plan would change goes aside with the reason, until nothing would be changed."""
     drafts = tidied(found, folder.names)
     aside: dict[Draft, str] = {}
-    texts, wrong = _tried(drafts, folder, options)
+    texts, wrong, others = _tried(drafts, folder, options)
     while wrong:
         aside |= wrong
         drafts = [draft for draft in drafts if draft not in wrong]
-        texts, wrong = _tried(drafts, folder, options)
+        texts, wrong, others = _tried(drafts, folder, options)
     save(folder.root, dict(_put_aside(aside, folder)))
     return Imported(
         drafts,
@@ -165,23 +167,24 @@ def _proven(found: Mapping[str, Gathered], folder: _Folder, options: Options) ->
         _left_out(found, [*drafts, *aside]),
         {key: owner for one in found.values() for key, owner in one.kept.items()},
         sum(one.declared for one in found.values()),
+        others,
     )
 
 
 def _tried(
     drafts: Sequence[Draft], folder: _Folder, options: Options
-) -> tuple[dict[str, str], dict[Draft, str]]:
-    """The files as written, and the drafts that are wrong; nothing stays written when any is."""
+) -> tuple[dict[str, str], dict[Draft, str], Sequence[Change]]:
+    """The files as written, the drafts that are wrong, changes of no draft; nothing stays written when any is wrong."""
     texts, places = _rendered(laid(drafts, folder.taken, folder.profiles), folder.frame)
     made = save(folder.root, texts)
     try:
-        wrong = _wrong(folder.root, places, options)
+        wrong, others = _wrong(folder.root, places, options)
     except BaseException:
         remove(folder.root, made)
         raise
     if wrong:
         remove(folder.root, made)
-    return texts, wrong
+    return texts, wrong, others
 
 
 def _rendered(files: Files, frame: Mapping[str, Body]) -> tuple[dict[str, str], Places]:
@@ -195,18 +198,26 @@ def _rendered(files: Files, frame: Mapping[str, Body]) -> tuple[dict[str, str], 
     return texts, places
 
 
-def _wrong(root: Path, places: Places, options: Options) -> dict[Draft, str]:
-    """The drafts that the spec cannot hold, or that a plan would change at once."""
+def _wrong(
+    root: Path, places: Places, options: Options
+) -> tuple[dict[Draft, str], Sequence[Change]]:
+    """The drafts that the spec cannot hold, or that a plan would change at once; and changes of no draft."""
+    wrong: dict[Draft, str] = {}
     try:
         found = plan(load(root), options)
     except SpecInvalid as invalid:
-        wrong = dict(_blamed(invalid.problems, places))
+        wrong |= _blamed(invalid.problems, places)
         if not wrong:
             raise
-        return wrong
+        return wrong, ()
     for error in found.failures.values():
         raise error
-    return dict(_changed(found.plan, places))
+    others = []
+    for change in found.plan.changes:
+        own = _drafts_of(change, places)
+        wrong |= dict.fromkeys(own, _why(change))
+        others += [] if own else [change]
+    return wrong, others
 
 
 def _blamed(problems: Iterable[Problem], places: Places) -> Iterator[tuple[Draft, str]]:
@@ -215,12 +226,10 @@ def _blamed(problems: Iterable[Problem], places: Places) -> Iterator[tuple[Draft
             yield draft, problem.message
 
 
-def _changed(found: Plan, places: Places) -> Iterator[tuple[Draft, str]]:
-    for change in found.changes:
-        for source in change.sources:
-            file, _, line = source.rpartition(":")
-            if draft := _at(places, file, int(line)):
-                yield draft, _why(change)
+def _drafts_of(change: Change, places: Places) -> list[Draft]:
+    cut = (source.rpartition(":") for source in change.sources)
+    found = (_at(places, file, int(line)) for file, _, line in cut)
+    return [draft for draft in found if draft]
 
 
 def _at(places: Places, file: str, line: int) -> Draft | None:

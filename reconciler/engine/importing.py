@@ -162,10 +162,10 @@ def _drafts(spec: Spec, cluster: Document, live: State, around: Around) -> Itera
 
 
 def _recorded(kind: Kind, live: State, keys: Set[Key]) -> Iterator[str]:
-    """Variables that the ledger knows: somebody chose them."""
+    """Variables that the ledger or the server knows: somebody chose them."""
     for key in keys & live.keys():
-        for name in kind.unseen & kind.secrets:
-            yield str(live[key].settings.get(name) or "").removeprefix("env:")
+        told = (live[key].settings.get(name) for name in kind.secrets)
+        yield from (text.removeprefix("env:") for text in told if isinstance(text, str))
 
 
 def _place(spec: Spec, cluster: Document) -> Place:

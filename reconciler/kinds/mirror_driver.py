@@ -148,7 +148,8 @@ def recall(resource: Resource, scope: Scope) -> Resource:
 
 def _state(states: Mapping[str, str], wanted: Mapping[str, Body]) -> str:
     """One word where all connectors agree; otherwise what each of them is. One that nobody wants may be missing."""
-    told = {r: s for r, s in states.items() if s != MISSING or not wanted or r in wanted}
+    asked = wanted or {"source", "heartbeat"}  # a flow of no groups has no third
+    told = {r: s for r, s in states.items() if s != MISSING or r in asked}
     if len(set(told.values())) == 1:
         return next(iter(told.values()))
     return ", ".join(f"{role} {state}" for role, state in told.items())

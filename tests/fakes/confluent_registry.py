@@ -61,6 +61,7 @@ class Registry:
 
         one = "/subjects/{subject}"
         return (
+            route("GET", "/v1/metadata/version", lambda _call: Reply(200, {"version": "7.9.2"})),
             route("GET", "/subjects", self._list, "limit", "offset"),
             route("POST", one, self._lookup, "normalize", body=True),
             route("DELETE", one, self._delete, "permanent"),

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import cast
 
 from reconciler.clients.connect_config import canonical, problems
+from reconciler.core import silent
 from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Place, Platform, Resource
 from reconciler.core.units import duration_ms
 from reconciler.kinds.mirror import KIND, targets
@@ -209,6 +210,10 @@ def covers(resource: Resource, live: Iterable[Key]) -> Iterator[Key]:
     yield from (topics[name] for name in carried(resource.settings, topics))
 
 
+def unsaid(_resource: Resource) -> str:
+    return "no server tells how a link logs in to its source; write its Mirror with that login, by reference"
+
+
 LINK: Kind = replace(
     KIND,
     resources=resources,
@@ -223,6 +228,10 @@ LINK: Kind = replace(
     covers=covers,
     health=health,
     owned_as=lambda name: name,
+    documents=silent.of_two,
+    unsaid=unsaid,
+    recalled=silent.recorded,
+    watches={},
     rules=RULES,
     codes=(*KIND.codes, *CODES),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -224,8 +225,28 @@ def test_an_import_of_everything_plans_empty(
     found = estate.spec.run("import", str(estate.spec.folder), "-c", "cc", "--out", str(out))
     assert found.code == 0, found.err
     assert "acl/User:app|DeveloperWrite|topic|orders|literal" in found.err + found.out
+    assert "no server tells how a link logs in to its source" in found.err + found.out
     again = estate.spec.run("plan", str(out), "--detailed-exitcode")
     assert again.code == 0, again.out + again.err
+
+
+def test_a_snapshot_plans_as_the_cluster_does(
+    estate: Estate, everything: Callable[[str], None]
+) -> None:
+    everything("dedicated")
+    estate.converges(*named(whole()))
+    estate.spec.write(*named([*whole(), topic("more", partitions=3, replication=3)]))
+    recorded = estate.spec.folder.parent / f"snapshot-{os.getpid()}.json"
+    where = str(estate.spec.folder)
+    found = estate.spec.run("snapshot", where, "-c", "cc", "--out", str(recorded))
+    assert found.code == 0, found.err
+    plans = [
+        json.loads(estate.spec.run("plan", where, "-c", "cc", *more, "--format", "json").out)
+        for more in ((), ("--offline", str(recorded)))
+    ]
+    live, offline = (plan["waves"] for plan in plans)
+    assert offline == live
+    assert [change["key"] for wave in live for change in wave] == ["cc/topic/more"]
 
 
 def test_doctor(estate: Estate, everything: Callable[[str], None]) -> None:

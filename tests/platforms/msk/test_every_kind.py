@@ -164,6 +164,7 @@ def test_every_kind_comes_changes_and_goes(
     assert len(cluster.associated) == 1
     drift = estate.run("drift", str(estate.folder))
     assert drift.code == 0, drift.out + drift.err
+    _seen_otherwise(estate)
     _forgotten(estate, everything(whole, estate.folder, later=False))
     changed = _applied(estate, everything(whole, estate.folder, later=True))
     assert {key.split("/")[1] for key in changed} == {key.split("/")[1] for key in keys}
@@ -173,6 +174,25 @@ def test_every_kind_comes_changes_and_goes(
     assert not list((estate.folder / "iam").rglob("*.json"))
     told = "".join(call.data.decode() for call in aws.doors["kafka"].calls)
     assert "every-canary" not in told
+
+
+def _seen_otherwise(estate: Spec) -> None:
+    """By doctor, by an import and by a snapshot, from which all is as it was applied."""
+    where = str(estate.folder)
+    assert estate.run("doctor", where).code == 0
+    out, recorded = (estate.folder.parent / f"{estate.folder.name}-{n}" for n in ("in", "seen"))
+    found = estate.run("import", where, "--out", str(out))
+    assert (found.code, (out / "_left-out").exists()) == (0, False), found.err
+    policies = [f"{c}/acl/{ROLE}|{c}-orders: owned, and no document" for c in ("far", "live")]
+    assert all(policy in found.err for policy in policies)
+    assert "(2 changes, none of what was imported)" in found.err
+    assert "env:APP_PW" in (out / "users" / "app.yaml").read_text()
+    assert "naming: prefixed" in (out / "mirrors" / "flow.yaml").read_text()
+    again = estate.run("plan", str(out), "--detailed-exitcode")
+    assert again.code == 0, again.out + again.err
+    assert estate.run("snapshot", where, "--out", str(recorded)).code == 0
+    offline = estate.run("plan", where, "--offline", str(recorded), "--detailed-exitcode")
+    assert offline.code == 0, offline.out + offline.err
 
 
 def _forgotten(estate: Spec, documents: Documents) -> None:
