@@ -179,7 +179,7 @@ def test_kafkas_own_topics_are_never_touched(three: Any, spec: Everywhere, name:
         said = spec.plan()
         assert said.code == 64
         assert f"`{found}` is internal to Kafka; kstate never touches it" in said.err
-        assert "spec.yaml:3:18:" in said.err
+        assert "spec.yaml:4:9:" in said.err
 
 
 def _use(three: Any, name: str) -> None:
