@@ -61,9 +61,10 @@ def _settings(kafka: Kafka, **more: object) -> dict[str, Any]:
 
 
 def read(kafka: Kafka, topic: str, *, start: int | None = None) -> Iterator[Entry]:
-    """Every committed record from `start`, or from the beginning, to the end as it is now.
+    """Every committed record from `start`, or from the beginning, to the end as it is when this returns.
 
-    Raises Failed when the end is not reached within the timeout after the last record.
+    What is later iterated over has been on its way since then. Raises Failed when there is no log, or when its end is
+    not reached within the timeout after the last record.
     """
     consumer = Consumer(
         _settings(
@@ -84,7 +85,17 @@ def read(kafka: Kafka, topic: str, *, start: int | None = None) -> Iterator[Entr
         low, high = _bounds(consumer, topic, kafka.timeout)
         at = low if start is None else max(start, low)
         consumer.assign([TopicPartition(topic, 0, at)])
-        yield from _until(consumer, at, high, kafka.timeout)
+    except KafkaException as error:
+        consumer.close()
+        raise Failed(f"reading {topic}: {reason(error)}") from error
+    return _entries(consumer, topic, (at, high), kafka.timeout)
+
+
+def _entries(
+    consumer: Consumer, topic: str, bounds: tuple[int, int], timeout: float
+) -> Iterator[Entry]:
+    try:
+        yield from _until(consumer, *bounds, timeout)
     except KafkaException as error:
         raise Failed(f"reading {topic}: {reason(error)}") from error
     finally:
@@ -119,6 +130,8 @@ def _until(consumer: Consumer, at: int, high: int, timeout: float) -> Iterator[E
             else:
                 offset = message.offset() or 0
                 at = offset + 1
+                if offset >= high:
+                    break  # it came after the end that was asked for
                 key = (message.key() or b"").decode("utf-8", "replace")
                 yield Entry(offset, message.timestamp()[1] / 1000, key, message.value())
             patience = time.monotonic() + timeout

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from reconciler.clients.kafka import Kafka, batches
+from reconciler.clients.log import Entry
 from reconciler.core import book as pages
 from reconciler.core import journal
 from reconciler.core.book import Book, Intent, Owned, Record, claimed, fold
@@ -36,22 +37,40 @@ def store_on(session: Session, ledger: Body) -> Store:
 
 
 def read(store: Store, cluster_id: str) -> Book:
-    """What the ledger says about a cluster; an empty book where there is no ledger yet."""
+    """What the ledger says about a cluster; an empty book where there is no ledger yet. Raises Failed."""
     records = ((entry.key, entry.value) for entry in store.entries()) if store.exists() else ()
     return fold(records, cluster_id)
 
 
 def look(store: Store, cluster_id: str, estate: str) -> Keeping:
-    """The same for a plan: what cannot be read is trouble, told loudly, and deletes nothing."""
+    """What a ledger says about a cluster: what cannot be read is trouble, told loudly, and deletes nothing."""
+    return looking(store, cluster_id, estate)()
+
+
+def looking(store: Store, cluster_id: str, estate: str) -> Callable[[], Keeping]:
+    """The same, begun: it is about the ledger as it is when this returns, and what is returned reads it."""
     try:
         there = store.exists()
-        found = read(store, cluster_id) if there else Book()
+        entries = store.entries() if there else ()
     except Failed as error:
-        return Keeping(estate, Book(), f"the ledger {store.name} cannot be read: {error.message}")
-    trouble = found.trouble(estate) if there else ""
-    return Keeping(
-        estate, found, trouble and f"the ledger {store.name} is no proof: {trouble}", there
-    )
+        trouble = _unreadable(store, error)
+        return lambda: Keeping(estate, Book(), trouble)
+    return lambda: _read(store, cluster_id, estate, entries if there else None)
+
+
+def _read(store: Store, cluster_id: str, estate: str, entries: Iterable[Entry] | None) -> Keeping:
+    if entries is None:
+        return Keeping(estate, Book(), there=False)
+    try:
+        found = fold(((entry.key, entry.value) for entry in entries), cluster_id)
+    except Failed as error:
+        return Keeping(estate, Book(), _unreadable(store, error))
+    trouble = found.trouble(estate)
+    return Keeping(estate, found, trouble and f"the ledger {store.name} is no proof: {trouble}")
+
+
+def _unreadable(store: Store, error: Failed) -> str:
+    return f"the ledger {store.name} cannot be read: {error.message}"
 
 
 @contextmanager

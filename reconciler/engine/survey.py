@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.book import claimed
@@ -13,6 +13,7 @@ from reconciler.core.estate import Live
 from reconciler.core.events import Event, Say, Step
 from reconciler.core.ignore import Hidden, hold, rules
 from reconciler.core.model import (
+    NOTHING,
     Body,
     Condition,
     Document,
@@ -30,7 +31,7 @@ from reconciler.core.model import (
 from reconciler.core.ownership import Keeping
 from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
 from reconciler.engine.intent import Wanted, bookkeeping, connections, desired_of, ledger_of
-from reconciler.engine.keeping import ledger_session, look, names, store_on
+from reconciler.engine.keeping import ledger_session, looking, names, store_on
 from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
@@ -79,11 +80,8 @@ def survey(
     target = Target(document.name, document.spec, options.root, options.timeout, peers)
     options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
-        keeping, risks = _keeping(spec, session, options)
-        looks = _looks(want, keeping, every_field=every_field)
-        kinds = {name: kinds_registry.on(platform)[name] for name in looks}
-        drivers = {name: driver_of(kind, platform) for name, kind in kinds.items()}
-        live = _read(session, drivers, looks, options.say)
+        live, looks, keeping = _seen(spec, session, wanted, options, every_field=every_field)
+        kinds, drivers = _drivers(platform, looks)
         keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
         pruned = keeping.prunes(document.name, want.state.keys() | want.absent)
         last = keeping.last(document.name)
@@ -91,7 +89,7 @@ def survey(
         known = {**_going(going, kinds), **_known(want.state, last, kinds)}
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
-        found = (document, platform, want, session, keeping, tuple(risks))
+        found = (document, platform, want, session, keeping, tuple(_doubts(session, keeping)))
         surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, spec, last)
         if options.seen is not None:
             options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
@@ -118,22 +116,59 @@ def _alive(found: Survey, own: Set[Key]) -> Iterator[Live]:
         yield Live(key, resource.settings, owner, sources, key in managed)
 
 
-def _keeping(spec: Spec, session: Session, options: Options) -> tuple[Keeping, list[Risk]]:
-    """What the ledger says about this cluster, and what is wrong with it if anything is."""
+def _seen(
+    spec: Spec, session: Session, wanted: Wanted, options: Options, *, every_field: bool
+) -> tuple[State, dict[str, Scope], Keeping]:
+    """What is there, what was asked for it, and what the ledger says of it.
+
+    The ledger is read at the same time, as it was before anything else was looked at: what it calls ours and is not
+    there is gone. What it knows and the spec does not is read after that.
+    """
+    _, platform, want = wanted
+    bodies = by_kind(want.state)
+    first = _looks(want, bodies, Keeping(), every_field=every_field)
+    with ExitStack() as stack:
+        finish = _ledger(spec, session, options, stack)
+        reading = stack.enter_context(ThreadPoolExecutor(1)).submit(finish)
+        live = _read(session, platform, first, options.say)
+        keeping = reading.result()
+    looks = _looks(want, bodies, keeping, every_field=every_field)
+    if rest := dict(_rest(first, looks, keeping)):
+        live = {**live, **_read(session, platform, rest, options.say)}
+    return live, looks, keeping
+
+
+def _ledger(
+    spec: Spec, session: Session, options: Options, stack: ExitStack
+) -> Callable[[], Keeping]:
+    """The reading of the ledger, begun; open until the stack is closed."""
     if spec.estate is None:
-        return Keeping(), []
+        return Keeping
     ledger = ledger_of(spec)
-    with ledger_session(ledger, session, connections(spec), options) as keeper:
-        keeping = look(store_on(keeper, ledger), session.cluster_id, spec.estate.name)
-    if not keeping.trouble:
-        return keeping, []
-    words = f"cluster {session.cluster}: {keeping.trouble}; nothing is deleted on its word"
-    return keeping, [Risk("KS131", words)]
+    keeper = stack.enter_context(ledger_session(ledger, session, connections(spec), options))
+    return looking(store_on(keeper, ledger), session.cluster_id, spec.estate.name)
 
 
-def _looks(want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, Scope]:
+def _doubts(session: Session, keeping: Keeping) -> Iterator[Risk]:
+    """What is wrong with the ledger, if anything is."""
+    if keeping.trouble:
+        words = f"cluster {session.cluster}: {keeping.trouble}; nothing is deleted on its word"
+        yield Risk("KS131", words)
+
+
+def _drivers(platform: Platform, looks: Iterable[str]) -> tuple[dict[str, Kind], dict[str, Driver]]:
+    kinds = {name: kinds_registry.on(platform)[name] for name in looks}
+    return kinds, {name: driver_of(kind, platform) for name, kind in kinds.items()}
+
+
+Bodies = Mapping[str, Mapping[str, Body]]
+
+
+def _looks(
+    want: Desired, wanted: Bodies, keeping: Keeping, *, every_field: bool
+) -> dict[str, Scope]:
     """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
-    last, wanted = keeping.applied(), by_kind(want.state)
+    last = keeping.applied()
     intent = keeping.book.intents.get(keeping.estate)
     intended = intent.wanted if intent else {}
     looks = {}
@@ -154,6 +189,28 @@ def _looks(want: Desired, keeping: Keeping, *, every_field: bool) -> dict[str, S
     return looks
 
 
+def _rest(
+    first: Mapping[str, Scope], looks: Mapping[str, Scope], keeping: Keeping
+) -> Iterator[tuple[str, Scope]]:
+    """What is still to be read once the ledger has been: what it knows beyond what was asked for already."""
+    for kind, scope in looks.items():
+        before = first.get(kind)
+        if before is None:
+            yield kind, scope
+            continue
+        known = keeping.applied().get(kind, {})
+        fields = (scope.fields or frozenset()) - (before.fields or frozenset())
+        left = frozenset(
+            name
+            for name in scope.names or ()
+            if name not in (before.names or ())
+            or scope.wanted.get(name, NOTHING) != before.wanted.get(name, NOTHING)
+            or (fields and not fields.isdisjoint(fields_of([known.get(name, NOTHING)])))
+        )
+        if left:
+            yield kind, replace(scope, names=left, others=False)
+
+
 def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> Mapping[str, Body]:
     """What is wanted; None for what was applied before and is wanted no more: to be taken back it has to be read."""
     if not (any(known.values()) or any(wanted.values())):
@@ -161,9 +218,9 @@ def _over(known: Mapping[str, Body], wanted: Mapping[str, Body]) -> Mapping[str,
     return {**known, **{name: asked(known.get(name, {}), body) for name, body in wanted.items()}}
 
 
-def _read(
-    session: Session, drivers: Mapping[str, Driver], looks: Mapping[str, Scope], say: Say
-) -> State:
+def _read(session: Session, platform: Platform, looks: Mapping[str, Scope], say: Say) -> State:
+    _, drivers = _drivers(platform, looks)
+
     def read(kind: str) -> State:
         found = state_of(session, kind, drivers[kind], looks[kind])
         say(Event(Step.READ, session.cluster, kind, done=len(found)))
