@@ -6,8 +6,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,19 +29,22 @@ from reconciler.sandbox.shape import Cluster, Listener, Options
 BATCH = 500
 HOME = "KSTATE_SANDBOX_HOME"
 COUNTED = "COUNTED"
+FAR = "FAR"
+AWAY = 0.05  # seconds there and back
 # The topics of the estates, and those of their ledger: a first apply makes these as well.
 OURS = (PREFIX, "__kstate")
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A running broker and a registry. `counted` is the same broker behind `proxy`."""
+    """A running broker and a registry. `counted` is the same broker behind `proxy`, `far` the same AWAY from here."""
 
     bootstrap: str
     counted: str
     proxy: Proxy
     admin: AdminClient
     registry: str
+    far: Sequence[str] = ()
 
     def wipe(self) -> None:
         """Delete everything the benchmark made, and wait until it is gone and the broker is at rest."""
@@ -78,23 +81,26 @@ def anything() -> AclBindingFilter:
 
 
 @contextmanager
-def running(*, heap: str) -> Iterator[Bench]:
-    """One broker in a folder that is gone afterwards; `heap` is its -Xmx."""
+def running(*, heap: str, far: int = 0) -> Iterator[Bench]:
+    """One broker in a folder that is gone afterwards; `heap` is its -Xmx, `far` how many ways there are AWAY."""
     home, before = tempfile.mkdtemp(prefix="kstate-bench-"), os.environ.get(HOME)
     os.environ[HOME] = home
+    names = [COUNTED, *(f"{FAR}{number}" for number in range(far))]
     options = Options(
         name="bench",
         flags=(f"-Xmx{heap}",),
-        listeners=(Listener(COUNTED, "PLAINTEXT"),),
+        listeners=tuple(Listener(name, "PLAINTEXT") for name in names),
         extras=frozenset({"registry"}),
     )
     try:
-        with counting() as proxy:
+        with ExitStack() as stack:
+            ways = [stack.enter_context(counting(AWAY if name != COUNTED else 0)) for name in names]
             cluster = estate.up(options).clusters[0]
-            _advertise(cluster, proxy)
+            _advertise(cluster, dict(zip(names, ways, strict=True)))
             admin = ready.client(cluster.bootstrap)
-            counted = f"127.0.0.1:{proxy.port}"
-            yield Bench(cluster.bootstrap, counted, proxy, admin, cluster.registry_url)
+            counted, *distant = (f"127.0.0.1:{way.port}" for way in ways)
+            registry = cluster.registry_url
+            yield Bench(cluster.bootstrap, counted, ways[0], admin, registry, distant)
     finally:
         estate.down("bench")
         shutil.rmtree(home, ignore_errors=True)
@@ -102,24 +108,29 @@ def running(*, heap: str) -> Iterator[Bench]:
         os.environ.update({HOME: before} if before else {})
 
 
-def _advertise(cluster: Cluster, proxy: Proxy) -> None:
-    """Make the broker send clients of the counted listener back to the proxy, not past it."""
+def _advertise(cluster: Cluster, ways: Mapping[str, Proxy]) -> None:
+    """Make the broker send clients of each of these listeners back to its proxy, not past it."""
     node = cluster.nodes[0]
-    port = node.ports[COUNTED]
-    proxy.upstream = port
+    shown = {}
+    for name, proxy in ways.items():
+        proxy.upstream = node.ports[name]
+        shown[f"{name}://127.0.0.1:{proxy.upstream}"] = f"{name}://127.0.0.1:{proxy.port}"
     node.stop()
     file = Path(node.folder, "server.properties")
     lines = file.read_text(encoding="utf-8").splitlines()
-    file.write_text("\n".join(_readdressed(lines, port, proxy.port)) + "\n", encoding="utf-8")
+    file.write_text("\n".join(_readdressed(lines, shown)) + "\n", encoding="utf-8")
     node.start()
     ready.brokers(cluster)
 
 
-def _readdressed(lines: Iterable[str], port: int, shown: int) -> Iterator[str]:
+def _readdressed(lines: Iterable[str], shown: Mapping[str, str]) -> Iterator[str]:
     for line in lines:
-        ours = line.startswith("advertised.listeners=")
-        there, here = f"{COUNTED}://127.0.0.1:{port}", f"{COUNTED}://127.0.0.1:{shown}"
-        yield line.replace(there, here) if ours else line
+        if line.startswith("advertised.listeners="):
+            _, _, entries = line.partition("=")
+            told = ",".join(shown.get(entry, entry) for entry in entries.split(","))
+            yield f"advertised.listeners={told}"
+        else:
+            yield line
 
 
 def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -1,12 +1,17 @@
-"""A Kafka port in, another port out that passes everything on and counts requests by name and bytes both ways."""
+"""A Kafka port in, another port out that passes everything on and counts requests by name and bytes both ways.
+
+With a delay it is as far away as a cluster elsewhere: every byte is late by half of it, in each direction.
+"""
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from typing import BinaryIO
 
 from bench.samples import Traffic
@@ -41,8 +46,9 @@ CHUNK = 1 << 16
 class Proxy:
     """Listens on a port of its own from the start; passes on to `upstream` once that is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float = 0.0) -> None:
         self.upstream = 0
+        self._late = delay / 2
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
@@ -83,21 +89,44 @@ class Proxy:
             forth.join()
 
     def _forth(self, client: socket.socket, broker: socket.socket) -> None:
-        with suppress(OSError), client.makefile("rb") as stream:
+        with late(broker, self._late) as send, suppress(OSError), client.makefile("rb") as stream:
             for frame in frames(stream):
                 with self._lock:
                     self._requests[name(frame)] += 1
                     self._sent += len(frame)
-                broker.sendall(frame)
+                send(frame)
         with suppress(OSError):
             broker.shutdown(socket.SHUT_WR)  # answers may still be on their way
 
     def _back(self, broker: socket.socket, client: socket.socket) -> None:
-        with suppress(OSError):
+        with late(client, self._late) as send, suppress(OSError):
             while data := broker.recv(CHUNK):
                 with self._lock:
                     self._received += len(data)
-                client.sendall(data)
+                send(data)
+
+
+@contextmanager
+def late(to: socket.socket, seconds: float) -> Iterator[Callable[[bytes], None]]:
+    """Sending to a socket, so many seconds after it was asked for; nothing waits for what went before it."""
+    if not seconds:
+        yield to.sendall
+        return
+    waiting: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+
+    def deliver() -> None:
+        with suppress(OSError):
+            while (item := waiting.get())[1]:
+                time.sleep(max(0.0, item[0] - time.monotonic()))
+                to.sendall(item[1])
+
+    courier = threading.Thread(target=deliver, daemon=True)
+    courier.start()
+    try:
+        yield lambda data: waiting.put((time.monotonic() + seconds, data))
+    finally:
+        waiting.put((0.0, b""))
+        courier.join()
 
 
 def frames(stream: BinaryIO) -> Iterator[bytes]:
@@ -123,9 +152,9 @@ def _thread(act: Callable[..., None], *arguments: socket.socket) -> threading.Th
 
 
 @contextmanager
-def counting() -> Iterator[Proxy]:
-    """A proxy that listens as long as the block lasts."""
-    proxy = Proxy()
+def counting(delay: float = 0.0) -> Iterator[Proxy]:
+    """A proxy that listens as long as the block lasts; `delay` is in seconds, there and back."""
+    proxy = Proxy(delay)
     _thread(proxy.serve)
     try:
         yield proxy
