@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from reconciler.clients.kafka import Kafka, reason
+from reconciler.clients.kafka import DENIED, Kafka, reason
 from reconciler.errors import Busy, Failed, ServerRefused
 
 # A writer killed inside a transaction hides what follows for this long, and until the broker looks (every 10 s).
@@ -33,6 +34,11 @@ REFUSED = frozenset(
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     }
 )
+# Nothing was written: a partition that was just made, or just moved, or that has too few replicas for a moment.
+NOT_WRITTEN = LEADERLESS | {KafkaError.NOT_ENOUGH_REPLICAS}
+# Seconds until a new producer of librdkafka 2.16 can be asked for its id. Sooner, and it finds no broker, however many
+# there are, and looks again half a second later (measured).
+CALM = 0.06
 RIGHTS = (
     "The ledger needs Create, Describe, Read and Write on its two topics, and Write on the transactional ids"
     " that begin with `kstate-`."
@@ -60,46 +66,69 @@ def _settings(kafka: Kafka, **more: object) -> dict[str, Any]:
     }
 
 
-def read(kafka: Kafka, topic: str, *, start: int | None = None) -> Iterator[Entry]:
-    """Every committed record from `start`, or from the beginning, to the end as it is when this returns.
+class Reader:
+    """A log, to be read to its end as often as it is asked for, over one connection."""
 
-    What is later iterated over has been on its way since then. Raises Failed when there is no log, or when its end is
-    not reached within the timeout after the last record.
-    """
-    consumer = Consumer(
-        _settings(
-            kafka,
-            **{
-                "group.id": "kstate-ledger",  # never joined: assign() leaves no group behind
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "fetch.wait.max.ms": 5,
-                # Read ahead, but not by everything there is: a hundred thousand messages wait in 50 MB (measured).
-                "queued.min.messages": 2000,
-                "queued.max.messages.kbytes": 8192,
-            },
+    def __init__(self, kafka: Kafka, topic: str) -> None:
+        self._topic, self._timeout = topic, kafka.timeout
+        self._consumer = Consumer(
+            _settings(
+                kafka,
+                **{
+                    "group.id": "kstate-ledger",  # never joined: assign() leaves no group behind
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                    "isolation.level": "read_committed",
+                    "fetch.wait.max.ms": 5,
+                    # Read ahead, but not by everything there is: 100,000 messages wait in 50 MB (measured).
+                    "queued.min.messages": 2000,
+                    "queued.max.messages.kbytes": 8192,
+                },
+            )
         )
-    )
-    try:
-        low, high = _bounds(consumer, topic, kafka.timeout)
-        at = low if start is None else max(start, low)
-        consumer.assign([TopicPartition(topic, 0, at)])
-    except KafkaException as error:
-        consumer.close()
-        raise Failed(f"reading {topic}: {reason(error)}") from error
-    return _entries(consumer, topic, (at, high), kafka.timeout)
+
+    def on(self, start: int = 0) -> Iterator[Entry]:
+        """Every committed record from this offset to the end as it is when this returns.
+
+        What is later iterated over has been on its way since then. Raises Failed when there is no log, or when its end
+        is not reached within the timeout after the last record.
+        """
+        with self._told():
+            low, high = _bounds(self._consumer, self._topic, self._timeout)
+            at = max(start, low)
+            self._consumer.assign([TopicPartition(self._topic, 0, at)])
+        return self._entries(at, high)
+
+    def _entries(self, at: int, high: int) -> Iterator[Entry]:
+        with self._told():
+            yield from _until(self._consumer, at, high, self._timeout)
+            self._consumer.unassign()  # nothing more is fetched until it is asked for
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as error:
+            raise Failed(f"reading {self._topic}: {reason(error)}") from error
+
+    def close(self) -> None:
+        self._consumer.close()
 
 
-def _entries(
-    consumer: Consumer, topic: str, bounds: tuple[int, int], timeout: float
-) -> Iterator[Entry]:
+def read(kafka: Kafka, topic: str, *, start: int = 0) -> Iterator[Entry]:
+    """The same once."""
+    reader = Reader(kafka, topic)
     try:
-        yield from _until(consumer, *bounds, timeout)
-    except KafkaException as error:
-        raise Failed(f"reading {topic}: {reason(error)}") from error
-    finally:
-        consumer.close()
+        entries = reader.on(start)
+    except BaseException:
+        reader.close()
+        raise
+    return _and_close(reader, entries)
+
+
+def _and_close(reader: Reader, entries: Iterator[Entry]) -> Iterator[Entry]:
+    with closing(reader):
+        yield from entries
 
 
 def _bounds(consumer: Consumer, topic: str, timeout: float) -> tuple[int, int]:
@@ -139,11 +168,38 @@ def _until(consumer: Consumer, at: int, high: int, timeout: float) -> Iterator[E
             raise Failed(f"the log was not read to its end: offset {at:,} of {high:,}")
 
 
+class Unsure(Failed):
+    """Whether the record was written is not known: only reading the log tells."""
+
+
 def append(kafka: Kafka, topic: str, key: str, value: bytes) -> int:
-    """Append one record outside any transaction; its offset. An unknown outcome is Failed."""
+    """Append one record outside any transaction, once; its offset.
+
+    Raises Unsure for an unknown outcome. A producer that may repeat itself would first ask for an id, and that takes
+    half a second when it asks too early (measured with librdkafka 2.16: 0.5 s against 0.005 s for this one).
+    """
+    about = {"acks": "all", "linger.ms": 0, "message.timeout.ms": int(kafka.timeout * 1000)}
+    once = {"enable.idempotence": False, "message.send.max.retries": 0}
+    producer = Producer(_settings(kafka, **about, **once))
+    end = time.monotonic() + kafka.timeout
+    while True:
+        error, offset = _appended(producer, topic, (key, value), kafka.timeout)
+        if error is None:
+            return offset
+        if error.code() in DENIED:
+            words = reason(KafkaException(error))
+            raise ServerRefused(f"writing to {topic}: {words}", hint=RIGHTS)
+        if error.code() not in NOT_WRITTEN or time.monotonic() > end:
+            raise Unsure(f"writing to {topic}: {reason(KafkaException(error))}")
+        time.sleep(0.1)
+
+
+def _appended(
+    producer: Producer, topic: str, record: tuple[str, bytes], timeout: float
+) -> tuple[KafkaError | None, int]:
+    """What became of one try: an error, or the offset."""
     box: list[tuple[KafkaError | None, Any]] = []
-    producer = Producer(_settings(kafka, **{"enable.idempotence": True, "acks": "all"}))
-    _connect(producer, topic, kafka.timeout)
+    key, value = record
     producer.produce(
         topic,
         key=key.encode(),
@@ -151,24 +207,11 @@ def append(kafka: Kafka, topic: str, key: str, value: bytes) -> int:
         partition=0,
         on_delivery=lambda error, message: box.append((error, message)),
     )
-    try:
-        left = producer.flush(kafka.timeout)
-    except (KafkaException, SystemError) as error:
-        # A fatal error of the client is raised wherever it may be: inside a callback it comes out as SystemError.
-        words = reason(error.__cause__ or error)
-        raise ServerRefused(f"writing to {topic}: {words}", hint=RIGHTS) from error
-    if left or not box or box[0][0] is not None:
-        words = reason(KafkaException(box[0][0])) if box and box[0][0] is not None else "no answer"
-        raise Failed(f"writing to {topic}: {words}")
-    return int(box[0][1].offset())
-
-
-def _connect(producer: Producer, topic: str, timeout: float) -> None:
-    """Wait until a broker is there. A producer that finds none when it asks for its id looks again half a second later
-    (measured with librdkafka 2.16: 0.51 s for the first record, 0.03 s after this)."""
-    # That nobody answers is for the writing itself to tell: it has the words for it.
-    with suppress(KafkaException):
-        producer.list_topics(topic, timeout=timeout)
+    producer.flush(timeout + 1)
+    if not box:
+        return KafkaError(KafkaError._TIMED_OUT), -1
+    error, message = box[0]
+    return error, -1 if error is not None else int(message.offset())
 
 
 class Fenced(Busy):
@@ -176,7 +219,7 @@ class Fenced(Busy):
 
 
 class Writer:
-    """The one writer of a transactional id, to `topic` first: opening it cuts off whoever was the writer before."""
+    """The one writer of a transactional id, to `topic` first. It connects at once, and cuts nobody off until `open`."""
 
     def __init__(self, kafka: Kafka, transactional_id: str, topic: str) -> None:
         self._timeout = kafka.timeout
@@ -186,11 +229,25 @@ class Writer:
                 **{
                     "transactional.id": transactional_id,
                     "transaction.timeout.ms": TRANSACTION_MS,
+                    "linger.ms": 0,
                 },
             )
         )
-        _connect(self._producer, topic, kafka.timeout)
-        self._do("init_transactions", kafka.timeout)
+        self._made = time.monotonic()
+        self._connecting = threading.Thread(target=self._connect, args=(topic,), daemon=True)
+        self._connecting.start()
+
+    def _connect(self, topic: str) -> None:
+        # That nobody answers is for the writing itself to tell: it has the words for it.
+        with suppress(KafkaException):
+            self._producer.list_topics(topic, timeout=self._timeout)
+
+    def open(self) -> Writer:
+        """From here on whoever was the writer before is cut off."""
+        self._connecting.join()
+        time.sleep(max(0.0, CALM - (time.monotonic() - self._made)))
+        self._do("init_transactions", self._timeout)
+        return self
 
     def write(self, records: Sequence[tuple[str, str, bytes | None]]) -> None:
         """All of (topic, key, value), or none of them.

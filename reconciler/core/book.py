@@ -124,43 +124,63 @@ class Last(Mapping[Key, Resource]):
 
 def fold(records: Iterable[Record], cluster_id: str) -> Book:
     """Every record about this cluster, the last one of a key wins. What cannot be read is damage, never a guess."""
-    book = Book()
+    folding = Folding(cluster_id)
+    folding.add(records)
+    return folding.book()
+
+
+@dataclass
+class Folding:
+    """A book on its way, for a log that is read in pieces."""
+
+    cluster_id: str
+    _own: dict[tuple[str, str], Owned] = field(default_factory=dict)
+    _damage: dict[str, str] = field(default_factory=dict)
+    _others: dict[str, bytes | None] = field(default_factory=dict)
     # Thousands of records say the same of different names: those are read once.
-    read: dict[bytes | None, Owned] = {}
-    others: dict[str, bytes | None] = {}
-    owns = f"own|{cluster_id}|"
-    for key, value in records:
-        if key.startswith(owns):
-            kind, _, name = key[len(owns) :].partition("|")
-            # The same name stands in the spec, and on the cluster: kept once.
-            at = intern(kind), intern(name)
-            book.own.pop(at, None)
-            book.damage.pop(key, None)
-            if value in read:
-                book.own[at] = read[value]
-            elif value is not None:
-                with _damage(book, key):
-                    book.own[at] = read[value] = _owned(_body(value))
-        else:
-            others.pop(key, None)
-            others[key] = value
-    for key, value in others.items():
-        kind, _, rest = key.partition("|")
-        about, _, name = rest.partition("|")
-        if value is not None and about == cluster_id and kind != "lock":
-            with _damage(book, key):
-                _READERS[kind](book, name, _body(value))
-    return book
+    _read: dict[bytes | None, Owned] = field(default_factory=dict)
+
+    def add(self, records: Iterable[Record]) -> None:
+        owns = f"own|{self.cluster_id}|"
+        for key, value in records:
+            if key.startswith(owns):
+                kind, _, name = key[len(owns) :].partition("|")
+                # The same name stands in the spec, and on the cluster: kept once.
+                self._take((intern(kind), intern(name)), key, value)
+            else:
+                self._others.pop(key, None)
+                self._others[key] = value
+
+    def _take(self, at: tuple[str, str], key: str, value: bytes | None) -> None:
+        self._own.pop(at, None)
+        if self._damage:
+            self._damage.pop(key, None)
+        if value in self._read:
+            self._own[at] = self._read[value]
+        elif value is not None:
+            with _damage(self._damage, key):
+                self._own[at] = self._read[value] = _owned(_body(value))
+
+    def book(self) -> Book:
+        """What the records so far come to."""
+        book = Book(dict(self._own), damage=dict(self._damage))
+        for key, value in self._others.items():
+            kind, _, rest = key.partition("|")
+            about, _, name = rest.partition("|")
+            if value is not None and about == self.cluster_id and kind != "lock":
+                with _damage(book.damage, key):
+                    _READERS[kind](book, name, _body(value))
+        return book
 
 
 @contextmanager
-def _damage(book: Book, key: str) -> Iterator[None]:
+def _damage(damage: dict[str, str], key: str) -> Iterator[None]:
     try:
         yield
     except _Foreign as version:
-        book.damage[key] = f"written by another version of kstate ({version})"
+        damage[key] = f"written by another version of kstate ({version})"
     except (KeyError, TypeError, ValueError, AttributeError):
-        book.damage[key] = "not readable"
+        damage[key] = "not readable"
 
 
 class _Foreign(Exception):

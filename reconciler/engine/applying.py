@@ -44,8 +44,8 @@ from reconciler.engine.keeping import (
     Spent,
     check_owners,
     check_unused,
+    followed,
     ledger_session,
-    look,
     names,
     store_on,
 )
@@ -261,7 +261,7 @@ def _locked(
         # At most one batch of a holder that never let go can still be on its way: wait it out, then read.
         options.say(Event(Step.WAITING, session.cluster, words=FORMER))
         time.sleep(options.timeout)
-    keeping = look(store, session.cluster_id, plan.estate)
+    keeping = followed(held.tail, plan.estate)
     check_unused(options.seal, keeping.book)
     check_owners(plan, session.cluster, keeping)
     about = {

@@ -22,7 +22,7 @@ from reconciler.engine.clusters import (
     state_of,
 )
 from reconciler.engine.intent import Wanted, check, chosen, connections, desired_of, ledger_of
-from reconciler.engine.keeping import Keeper, ledger_session, look, read, store_on
+from reconciler.engine.keeping import Keeper, followed, ledger_session, look, read, store_on
 from reconciler.errors import BadUsage, KstateError
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger import lock
@@ -220,7 +220,7 @@ def _kept(spec: Spec, document: Document, options: Options) -> Iterator[Keeper]:
         if not store.exists():
             store.create()
         with lock.acquire(store, session.cluster_id, options.who, wait=options.wait) as held:
-            keeping = look(store, session.cluster_id, estate)
+            keeping = followed(held.tail, estate)
             by = Owned(
                 estate, {}, apply=options.apply_id, commit=options.commit, at=stamp(options.now)
             )

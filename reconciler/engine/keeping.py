@@ -20,6 +20,7 @@ from reconciler.engine.offline import RecordedSession
 from reconciler.errors import Failed, Stale
 from reconciler.ledger.lock import Held
 from reconciler.ledger.store import Store, TopicStore
+from reconciler.ledger.tail import Tail
 from reconciler.platforms import registry as platforms_registry
 
 TOPIC = "__kstate"
@@ -58,6 +59,14 @@ def looking(store: Store, cluster_id: str, estate: str) -> Callable[[], Keeping]
     return lambda: _read(store, cluster_id, estate, entries if there else None)
 
 
+def followed(tail: Tail, estate: str) -> Keeping:
+    """The same by a log that was read before, read on to its end."""
+    try:
+        return _believed(tail.store, estate, tail.follow().book())
+    except Failed as error:
+        return Keeping(estate, Book(), _unreadable(tail.store, error))
+
+
 def _read(store: Store, cluster_id: str, estate: str, entries: Iterable[Entry] | None) -> Keeping:
     if entries is None:
         return Keeping(estate, Book(), there=False)
@@ -65,6 +74,10 @@ def _read(store: Store, cluster_id: str, estate: str, entries: Iterable[Entry] |
         found = fold(((entry.key, entry.value) for entry in entries), cluster_id)
     except Failed as error:
         return Keeping(estate, Book(), _unreadable(store, error))
+    return _believed(store, estate, found)
+
+
+def _believed(store: Store, estate: str, found: Book) -> Keeping:
     trouble = found.trouble(estate)
     return Keeping(estate, found, trouble and f"the ledger {store.name} is no proof: {trouble}")
 

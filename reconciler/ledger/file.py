@@ -6,13 +6,13 @@ import base64
 import fcntl
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.clients.log import Entry, Fenced
-from reconciler.ledger.store import Writer, Written
+from reconciler.ledger.store import Reader, Writer, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,17 @@ class FileStore:
         (self.folder / "journal").touch()
 
     def entries(self) -> Iterable[Entry]:
+        return self.on()
+
+    def reader(self) -> Reader:
+        return self
+
+    def on(self, start: int = 0) -> Iterable[Entry]:
         with self.alone():
-            return list(_read(self.folder / "ledger"))
+            return list(_read(self.folder / "ledger"))[start:]
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def journal(self) -> Iterable[Entry]:
         with self.alone():
@@ -44,6 +53,9 @@ class FileStore:
     def append(self, key: str, value: bytes) -> int:
         with self.alone():
             return self.add("ledger", [(key, value)])
+
+    def coming(self, lock: str) -> Callable[[], Writer]:
+        return lambda: self.writer(lock)
 
     def writer(self, lock: str) -> Writer:
         with self.alone():

@@ -11,19 +11,22 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from reconciler.core.lock import BEAT, BREAK, CLAIM, RELEASE, Beat, Holder, decode, encode, holder
+from reconciler.clients.log import Unsure
+from reconciler.core.lock import BEAT, BREAK, CLAIM, RELEASE, Beat, Holder, encode
 from reconciler.errors import Busy, Failed
 from reconciler.ledger.store import Store, Writer, Written
+from reconciler.ledger.tail import Tail, key_of
 
 LEASE = 30.0  # seconds a holder may be silent
 HIDDEN = (
     30.0  # seconds an unfinished transaction can hide what was written after it, with room to spare
 )
+LOOK = 5.0  # seconds in which a claim whose answer was lost is looked for
 MARGIN = 5.0  # seconds before the end of a lease in which nothing new is begun
 
 
@@ -31,33 +34,19 @@ class Lost(Busy):
     """The lease ran out, or somebody took over: this apply has to stop."""
 
 
-def key_of(cluster_id: str) -> str:
-    return f"lock|{cluster_id}"
-
-
-def current(store: Store, cluster_id: str) -> Holder | None:
-    """Who holds the lock by the log; its lease may be over by now."""
-    return holder(_beats(store, cluster_id))
-
-
-def _beats(store: Store, cluster_id: str) -> Iterable[Beat]:
-    wanted = key_of(cluster_id)
-    for entry in store.entries():
-        if entry.key == wanted and entry.value is not None:
-            beat = decode(entry.value, entry.offset, entry.at)
-            if beat is not None:
-                yield beat
-
-
 @dataclass
 class Held:
-    """The lock, held. `took_over`: a former holder never let go, so something of its may still be on its way."""
+    """The lock, held. `took_over`: a former holder never let go, so something of its may still be on its way.
+
+    `tail` is the ledger as it was read on the way here.
+    """
 
     cluster_id: str
     writer: Writer
     beat: Beat
     took_over: bool
     sent: float
+    tail: Tail
     lost: threading.Event = field(default_factory=threading.Event)
     _once: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -104,6 +93,7 @@ class Held:
         if not self.lost.is_set():
             with suppress(Busy, Failed):
                 self.write(op=RELEASE)
+        self.tail.close()
 
     def _keep(self) -> None:
         while not self._stop.wait(self.beat.lease / 3):
@@ -119,45 +109,66 @@ def acquire(
 ) -> Held:
     """The lock, or Busy with who has it. A loser never touches the writer, so it cannot disturb the holder."""
     end = time.monotonic() + wait
-    while True:
-        held = _try(store, cluster_id, who, lease)
-        if isinstance(held, Held):
-            return held
-        if time.monotonic() > end:
-            raise _busy(held)
-        time.sleep(min(1.0, max(0.05, end - time.monotonic())))
+    tail = Tail(store, cluster_id)
+    try:
+        while True:
+            held = _try(tail, who, lease)
+            if isinstance(held, Held):
+                return held
+            if time.monotonic() > end:
+                raise _busy(held)
+            time.sleep(min(1.0, max(0.05, end - time.monotonic())))
+    except BaseException:
+        tail.close()
+        raise
 
 
-def _try(store: Store, cluster_id: str, who: str, lease: float) -> Held | Holder:
-    before = current(store, cluster_id)
+def _try(tail: Tail, who: str, lease: float) -> Held | Holder:
+    store, cluster_id = tail.store, tail.cluster_id
+    before = tail.follow().holder
     if before is not None and not _over(before):
         return before
+    writer = store.coming(cluster_id)  # connects while the claim is made
     me = uuid.uuid4().hex
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    claim = Beat(CLAIM, me, -1, lease, who, now)
     sent = time.monotonic()
-    offset = store.append(key_of(cluster_id), encode(claim))
-    found = holder(_read_past(store, cluster_id, offset))
+    offset = _claimed(tail, Beat(CLAIM, me, -1, lease, who, now))
+    found = _past(tail, offset)
     if found is None or found.id != me:
         return found or Holder("", -1, 0.0, "somebody who let go in the same moment", now)
     term = Beat(BEAT, me, offset, lease, who, now)
-    held = Held(cluster_id, store.writer(cluster_id), term, before is not None, sent)
+    held = Held(cluster_id, writer(), term, before is not None, sent, tail)
     held.write()
     return held
 
 
-def _read_past(store: Store, cluster_id: str, offset: int) -> list[Beat]:
-    """The beats up to this place at least. A writer that was killed in a transaction hides what comes after it."""
+def _claimed(tail: Tail, claim: Beat) -> int:
+    """Where our claim stands in the log. One whose answer was lost is looked for: it may hold the lock."""
+    try:
+        return tail.store.append(key_of(tail.cluster_id), encode(claim))
+    except Unsure:
+        end = time.monotonic() + LOOK
+        while time.monotonic() < end:
+            for beat in tail.follow().beats:
+                if (beat.op, beat.id) == (CLAIM, claim.id):
+                    return beat.offset
+            time.sleep(0.2)
+        raise
+
+
+def _past(tail: Tail, offset: int) -> Holder | None:
+    """The holder by the log up to this place at least.
+
+    A writer that was killed in a transaction hides what comes after it.
+    """
     end = time.monotonic() + HIDDEN
-    while True:
-        beats = list(_beats(store, cluster_id))
-        if any(beat.offset >= offset for beat in beats):
-            return beats
+    while tail.follow().next <= offset:
         if time.monotonic() > end:
             raise Failed(
-                f"{store.name}: our own claim on the lock cannot be read after {HIDDEN:g} s"
+                f"{tail.store.name}: our own claim on the lock cannot be read after {HIDDEN:g} s"
             )
         time.sleep(0.2)
+    return tail.holder
 
 
 def _over(found: Holder) -> bool:
@@ -174,7 +185,8 @@ def _busy(found: Holder) -> Busy:
 
 def unlock(store: Store, cluster_id: str, lock_id: str) -> Holder | None:
     """Break the lock that has this id; the holder it was taken from, None if nobody held it under that id."""
-    found = current(store, cluster_id)
+    with closing(Tail(store, cluster_id)) as tail:
+        found = tail.follow().holder
     if found is None or found.id != lock_id:
         return None
     broken = Beat(BREAK, found.id, found.epoch, 0.0, found.who, found.since)

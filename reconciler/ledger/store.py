@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,15 @@ class Writer(Protocol):
         """All of the ledger's records and the journal's, or none of them."""
 
 
+class Reader(Protocol):
+    """A ledger to be read again and again."""
+
+    def on(self, start: int = 0) -> Iterable[Entry]:
+        """Every record from this offset on, to the end as it is when this returns."""
+
+    def close(self) -> None: ...
+
+
 class Store(Protocol):
     """A ledger and its journal. The order of `entries` is the same for everybody who reads them."""
 
@@ -35,13 +44,20 @@ class Store(Protocol):
 
     def create(self) -> None: ...
 
-    def entries(self) -> Iterable[Entry]: ...
+    def entries(self) -> Iterable[Entry]:
+        """Every record, to the end as it is when this returns."""
+
+    def reader(self) -> Reader: ...
 
     def journal(self) -> Iterable[Entry]: ...
 
-    def append(self, key: str, value: bytes) -> int: ...
+    def append(self, key: str, value: bytes) -> int:
+        """Append one record, and say where. Raises log.Unsure when it is not known whether it was written."""
 
     def writer(self, lock: str) -> Writer: ...
+
+    def coming(self, lock: str) -> Callable[[], Writer]:
+        """A writer on its way: it cuts nobody off until it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,9 @@ class TopicStore:
     def entries(self) -> Iterable[Entry]:
         return log.read(self.kafka, self.name)
 
+    def reader(self) -> Reader:
+        return log.Reader(self.kafka, self.name)
+
     def journal(self) -> Iterable[Entry]:
         return log.read(self.kafka, self.journal_name)
 
@@ -108,8 +127,11 @@ class TopicStore:
         return log.append(self.kafka, self.name, key, value)
 
     def writer(self, lock: str) -> Writer:
+        return self.coming(lock)()
+
+    def coming(self, lock: str) -> Callable[[], Writer]:
         inner = log.Writer(self.kafka, f"kstate-{self.name}-{lock}", self.name)
-        return TopicWriter(inner, self.name, self.journal_name)
+        return lambda: TopicWriter(inner.open(), self.name, self.journal_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def test_what_was_done_before_a_refusal_is_told_and_the_rest_stays_planned(
     [
         ((), "DescribeTopics on topic {}: TOPIC_AUTHORIZATION_FAILED"),
         (LOOK, "CreateTopics on topic {}: TOPIC_AUTHORIZATION_FAILED"),
-        ((*MANAGE, "Read"), "writing to {}: CLUSTER_AUTHORIZATION_FAILED"),
+        ((*MANAGE, "Read"), "writing to {}: TOPIC_AUTHORIZATION_FAILED"),
         ((*MANAGE, "Read", "Write"), "writing the ledger: TRANSACTIONAL_ID_AUTHORIZATION_FAILED"),
     ],
 )
