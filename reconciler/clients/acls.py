@@ -22,7 +22,7 @@ from reconciler.clients.lean import LostAnswer, module
 from reconciler.errors import ServerRefused
 
 # The controller takes 10,000 records an operation, one a binding (measured: 12,000 are refused as a whole).
-BATCH = 2_000
+BATCH = 5_000
 
 # Kafka's numbers (org.apache.kafka.common.acl and .resource; KIP-11, KIP-290, KIP-373), our words.
 RESOURCES = {

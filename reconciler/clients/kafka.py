@@ -111,6 +111,10 @@ class Kafka:
         """Why there is no lean client with this login; empty when there is one."""
         return why_not(self.properties, tokens=self.token is not None)
 
+    def reached(self) -> dict[int, int]:
+        """How far each of several brokers is; empty where one answers for all, or this login cannot ask."""
+        return self.lean.reached(self.brokers) if len(self.brokers) > 1 and self.has_lean else {}
+
     @property
     def login(self) -> dict[str, Any]:
         """What any further client of librdkafka needs to log in to the same cluster."""

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -117,6 +118,26 @@ class Lean:
         known = self._client._manager.broker_version_data.api_versions
         low, high = known.get(api, (0, -1))
         return bool(low <= version <= high)
+
+    def reached(self, nodes: Sequence[int]) -> dict[int, int]:
+        """How far each broker has come in the controller's log; one that does not answer, or does not say, is left out.
+
+        A KRaft broker tells it as the epoch of its features (KIP-584): the offset of what it has published last, which
+        it begins to tell when it begins to publish it (KRaftMetadataCache.features, measured on 4.3.1).
+        """
+        with ThreadPoolExecutor(UNDER_WAY) as pool:
+            found = zip(nodes, pool.map(self._epoch, nodes), strict=True)
+            return {node: epoch for node, epoch in found if epoch is not None and epoch >= 0}
+
+    def _epoch(self, node: int) -> int | None:
+        """Of the version that has it, and nothing newer. What a broker cannot take it answers with another version."""
+        ask = module("kafka.protocol.metadata").ApiVersionsRequest
+        request = ask(client_software_name="kstate", client_software_version="1", min_version=3)
+        manager = self._client._manager
+        with suppress(self._failure):
+            reply = manager.run(lambda: manager.send(request, node_id=node))
+            return getattr(reply, "finalized_features_epoch", None)
+        return None
 
     def log_dirs(self, topics: list[str]) -> dict[str, dict[int, list[int]]]:
         """Bytes on disk of every replica, by topic and partition; a topic without an answer is left out."""

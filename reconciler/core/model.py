@@ -200,11 +200,11 @@ class Document:
 class Scope:
     """What a driver has to read.
 
-    `names` are those whose settings are wanted, None for all. `fields` are the configuration names in play, None for
-    every one. With `others`, every other name that is there is returned too, bare. With `facts`, what preconditions
-    need (a topic's id) is read as well. `wanted` is what those names are to be, None for a setting that is to be no
-    more: for a kind whose server tells secrets (where the secret behind a reference is the one in use, the reference is
-    returned, and never the secret), or tells some settings only when it is asked for them.
+    `names` are those whose settings are wanted, `fields` the configuration names in play, None for every one. With
+    `others`, every other name that is there is returned too, bare. With `facts`, what preconditions need (a topic's id)
+    is read as well. `wanted` is what those names are to be, None for a setting that is to be no more: for a kind whose
+    server tells secrets (a reference is returned where it fits, never the secret), or tells some settings only when
+    asked. `again`: whoever asks will ask until all is there, so nobody has to make sure that something is missing.
     """
 
     names: frozenset[str] | None = None
@@ -212,14 +212,14 @@ class Scope:
     others: bool = False
     facts: bool = False
     wanted: Mapping[str, Body] = field(default_factory=dict)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A cluster to talk to: its name and its connection, references unresolved.
+    """A cluster to talk to: its name and its connection, references unresolved; `peers` are those of other clusters.
 
     `root` is the folder that relative `file:` references start from. `timeout` is in seconds, for one request.
-    `peers` are the connections of other clusters, for what spans two of them.
     """
 
     name: str
@@ -234,10 +234,8 @@ class Session(Protocol):
 
     @property
     def cluster(self) -> str: ...
-
     @property
     def cluster_id(self) -> str: ...
-
     @property
     def facts(self) -> Body:
         """What is true of the whole cluster, for the rules: `brokers` (how many)."""
@@ -258,6 +256,9 @@ class Session(Protocol):
     def peer(self, name: str) -> Session:
         """Another cluster, to look at only; open as long as this one. Raises errors.Failed when it cannot be had."""
 
+    def reached(self) -> Mapping[int, int]:
+        """How far each broker is with what the controller tells them all, by broker; empty where that is unknown."""
+
     def close(self) -> None: ...
 
 
@@ -266,9 +267,8 @@ class Driver(Protocol):
 
     `read` returns what is live inside the scope; what it cannot see for lack of rights is errors.ServerRefused, never
     a shorter answer. `write` returns one outcome for every change, whatever happens. `vet` asks the server, without
-    doing anything, what it would refuse, and gathers the evidence behind deletions: risks by key. A server that does
-    not let us ask is a KS1xx notice, never a failure. One that contradicts what was read (it is there already, or not
-    any more) makes a doubted risk.
+    doing anything, what it would refuse, and gathers the evidence behind deletions: risks by key. One that does not let
+    us ask is a KS1xx notice, never a failure. One that contradicts what was read makes a doubted risk.
     """
 
     @property

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from reconciler.core.book import Owned
-from reconciler.core.events import Event, Say, Step, ended
+from reconciler.core.events import Event, Step
 from reconciler.core.model import (
     Body,
-    Change,
-    Driver,
     Json,
     Key,
-    Kind,
     Outcome,
     Platform,
     Resource,
@@ -27,9 +23,8 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.plan import Plan, cluster_digest
-from reconciler.core.result import AS_PLANNED, BEFORE, Result
+from reconciler.core.result import BEFORE, Result
 from reconciler.core.risk import Approval, Gate, gate
-from reconciler.core.settle import Settled
 from reconciler.engine.clusters import (
     Options,
     driver_of,
@@ -49,8 +44,9 @@ from reconciler.engine.keeping import (
     names,
     store_on,
 )
-from reconciler.engine.reading import Look, read_back
+from reconciler.engine.reading import Look
 from reconciler.engine.settling import met
+from reconciler.engine.writing import Ready, Run, write_cluster
 from reconciler.errors import BadUsage, KstateError, Stale
 from reconciler.kinds import registry as kinds_registry
 from reconciler.ledger.lock import acquire
@@ -59,7 +55,6 @@ from reconciler.secrets.references import resolve
 
 Connections = Mapping[str, Body]
 NONE: Connections = MappingProxyType({})
-STOPPED = "stopped by a signal"
 FORMER = "until what a former apply may still have sent is through"
 ADDRESS = "bootstrap.servers"
 
@@ -102,35 +97,6 @@ def check_expected(plan: Plan, expected: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    session: Session
-    kinds: Mapping[str, Kind]
-    drivers: Mapping[str, Driver]
-    settled: Settled
-    keeper: Keeper | None
-    protected: frozenset[Key]
-
-
-@dataclass
-class _Run:
-    """What was written on one cluster so far, and why it went no further if it did not."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    written: bool = False
-    halted: str = ""
-    failure: str = ""
-
-    @property
-    def complete(self) -> bool:
-        return all(outcome.status is Status.DONE for outcome in self.outcomes) and not self.failure
-
-    def came_to(self, outcomes: Sequence[Outcome], say: Say) -> None:
-        self.outcomes += outcomes
-        for outcome in outcomes:
-            say(ended(outcome))
-
-
 def apply(
     plan: Plan, options: Options, connections: Connections = NONE, clusters: Set[str] | None = None
 ) -> Result:
@@ -146,9 +112,9 @@ def apply(
     with ExitStack() as stack:
         ready, spent = _all_ready(plan, options, connections, stack, meant)
         runs, broken = side_by_side(
-            ready, lambda name: _apply_cluster(plan, name, ready[name], options)
+            ready, lambda name: write_cluster(plan, name, ready[name], options)
         )
-    lost = _Run()
+    lost = Run()
     own = [change.key for change in plan.changes if change.key.cluster in meant]
     lost.came_to([Outcome(k, Status.DONE, BEFORE) for k in own if k.cluster in spent], options.say)
     reached = {outcome.key for run in (*runs.values(), lost) for outcome in run.outcomes}
@@ -196,7 +162,7 @@ def _references(value: Json, name: str) -> Iterator[tuple[str, str]]:
 
 def _all_ready(
     plan: Plan, options: Options, connections: Connections, stack: ExitStack, meant: Set[str]
-) -> tuple[dict[str, _Ready], Set[str]]:
+) -> tuple[dict[str, Ready], Set[str]]:
     """Every cluster logged in, locked, read again and as the plan found it; or Unready, with every reason.
 
     Beside them those on which this very plan came to its end before: there is nothing left of it, whatever came after.
@@ -279,7 +245,7 @@ def _locked(
     return Keeper(held, session.cluster_id, plan.estate, keeping.book, about, stamp_of, counts)
 
 
-def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options) -> _Ready:
+def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options) -> Ready:
     cluster = next(cluster for cluster in plan.clusters if cluster.name == session.cluster)
     platform = platforms_registry.of(cluster.spec)
     changes = [change for wave in plan.waves_of(cluster.name) for change in wave]
@@ -290,7 +256,7 @@ def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options
     settled = met(plan, Look(session, kinds, drivers), keeper, options.say)
     if keeper is not None:
         keeper.begin(_intended(session, platform, keeper), plan)
-    return _Ready(session, kinds, drivers, settled, keeper, frozenset(plan.protected))
+    return Ready(session, kinds, drivers, settled, keeper, frozenset(plan.protected))
 
 
 def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
@@ -306,88 +272,3 @@ def _intended(session: Session, platform: Platform, keeper: Keeper) -> State:
             scope = Scope(found, fields, wanted=bodies)
             state.update(state_of(session, name, driver_of(kind, platform), scope))
     return state
-
-
-# --- writing
-
-
-def _apply_cluster(plan: Plan, cluster: str, ready: _Ready, options: Options) -> _Run:
-    """Wave by wave; after one that did not come out right, nothing further is built on it or taken away."""
-    run = _Run()
-    run.came_to([Outcome(c.key, Status.DONE, AS_PLANNED) for c in ready.settled.done], options.say)
-    left = {change.key for change in ready.settled.todo}
-    for wave in plan.waves_of(cluster):
-        todo = [change for change in wave if change.key in left]
-        if not run.halted and options.stop.is_set():
-            run.halted = STOPPED
-        if run.halted:
-            run.came_to([Outcome(c.key, Status.SKIPPED, run.halted) for c in todo], options.say)
-        elif todo:
-            _write_wave(todo, ready, options, run)
-    if ready.keeper is not None and not run.failure:
-        _kept(run, lambda keeper: keeper.end(plan, options.seal, complete=run.complete), ready)
-    return run
-
-
-def _write_wave(todo: Sequence[Change], ready: _Ready, options: Options, run: _Run) -> None:
-    """One wave written in batches, then read back until it is as planned or the time is over, then recorded."""
-    outcomes: list[Outcome] = []
-    sent: list[Change] = []
-    options.say(Event(Step.WRITING, ready.session.cluster, total=len(todo)))
-    for driver, batch in _batches(todo, ready.drivers):
-        if not run.halted and options.stop.is_set():
-            run.halted = STOPPED
-        if not run.halted:
-            _kept(run, lambda keeper, batch=batch: keeper.intend(batch), ready)  # type: ignore[misc]
-        if run.halted:
-            outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in batch]
-            continue
-        outcomes += _sent(driver, ready.session, batch)
-        sent += batch
-        count = Event(Step.WRITTEN, ready.session.cluster, batch[0].key.kind, len(sent), len(todo))
-        options.say(count)
-    look = Look(ready.session, ready.kinds, ready.drivers)
-    outcomes = read_back(sent, outcomes, look, options.say)
-    # A server that refused all of it has written nothing; where no answer came, it may have.
-    run.written |= any(o.status in (Status.DONE, Status.UNKNOWN) or o.partly for o in outcomes)
-    if not run.failure and sent:
-        _kept(run, lambda keeper: keeper.record(todo, outcomes, ready.protected), ready)
-    run.came_to(outcomes, options.say)
-    if not run.halted and any(outcome.status is not Status.DONE for outcome in outcomes):
-        run.halted = "not tried: something that had to come first failed"
-
-
-def _kept(run: _Run, act: Callable[[Keeper], None], ready: _Ready) -> None:
-    """Write to the ledger. When that fails nothing more may be written to the cluster: nobody would know of it."""
-    if ready.keeper is None:
-        return
-    try:
-        act(ready.keeper)
-    except Exception as error:  # noqa: BLE001  # as in _sent: a defect of ours included
-        run.failure = _words(error)
-        run.halted = f"not tried: {run.failure}"
-
-
-def _words(error: Exception) -> str:
-    return error.message if isinstance(error, KstateError) else f"{type(error).__name__}: {error}"
-
-
-def _sent(driver: Driver, session: Session, batch: Sequence[Change]) -> list[Outcome]:
-    """From the first write on every change has an outcome, whatever happens: a defect of ours included."""
-    try:
-        found = {outcome.key: outcome for outcome in driver.write(session, batch)}
-    except Exception as error:  # noqa: BLE001  # see above; the words end up in the report
-        found = {}
-        words = _words(error)
-    else:
-        words = "the server gave no answer for it"
-    return [found.get(c.key, Outcome(c.key, Status.UNKNOWN, words)) for c in batch]
-
-
-def _batches(
-    todo: Sequence[Change], drivers: Mapping[str, Driver]
-) -> Iterator[tuple[Driver, Sequence[Change]]]:
-    for name, driver in drivers.items():
-        own = [change for change in todo if change.key.kind == name]
-        for at in range(0, len(own), driver.batch):
-            yield driver, own[at : at + driver.batch]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from reconciler.core import book as pages
 from reconciler.core import journal
 from reconciler.core.book import Owned, Record
 from reconciler.core.desired import with_unseen
@@ -116,10 +115,9 @@ def _declared(session: Session, wanted: Wanted) -> State:
 def _adopt(spec: Spec, document: Document, claim: Claim, options: Options) -> None:
     with _kept(spec, document, options) as keeper:
         found = {(key.kind, key.name): owned for key, owned in claim.new.items()}
-        keeper.book.own.update(found)
         # What cannot be read goes first: an adopted resource may take the place of its own damaged record.
         records: list[Record] = [(key, None) for key in claim.dropped]
-        records += [pages.own(keeper.cluster_id, *at, owned) for at, owned in found.items()]
+        records += [keeper.owns(at, owned) for at, owned in found.items()]
         # Only here may the count be written over damage: a person has looked at what is claimed.
         keeper.counts = True
         keeper.note(records, "adopt", {"changes": [str(key) for key in sorted(claim.new)]})
@@ -149,10 +147,7 @@ def _release(spec: Spec, document: Document, keys: Sequence[Key], options: Optio
         strange = [str(key) for key in keys if (key.kind, key.name) not in mine]
         if strange:
             raise BadUsage(f"estate {estate} does not own {', '.join(strange)}")
-        records: list[Record] = []
-        for key in keys:
-            del keeper.book.own[key.kind, key.name]
-            records.append(pages.own(keeper.cluster_id, key.kind, key.name, None))
+        records = [keeper.owns((key.kind, key.name), None) for key in keys]
         keeper.note(records, "release", {"changes": [str(key) for key in keys]})
 
 

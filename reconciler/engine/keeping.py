@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, cast
 
 from reconciler.clients.kafka import Kafka, batches
 from reconciler.clients.log import Entry
 from reconciler.core import book as pages
 from reconciler.core import journal
-from reconciler.core.book import Book, Intent, Owned, Record, claimed, fold
+from reconciler.core.book import Book, Intent, Owned, Record, Tally, claimed, fold
 from reconciler.core.model import Action, Body, Change, Key, Outcome, Session, State, Status, Target
 from reconciler.core.ownership import Keeping, after
 from reconciler.core.plan import Bookkeeping, Plan
@@ -27,6 +28,8 @@ TOPIC = "__kstate"
 WIRE = "ledger"
 # A record of the journal stays well below the largest one a topic takes (1 MiB), whatever the names.
 OUTCOMES = 500
+# Characters of an intent; a topic takes records of 1 MiB, and a character is three bytes at most, or nearly always one.
+PIECE = 300_000
 
 
 def store_on(session: Session, ledger: Body) -> Store:
@@ -117,13 +120,39 @@ class Keeper:
     stamp: Owned
     counts: bool
     open: list[dict[str, Body | None]] = field(default_factory=list)
+    _last: tuple[Owned, bytes] | None = None
+
+    @cached_property
+    def _tally(self) -> Tally:
+        tally = Tally()
+        for at in self.book.owned_by(self.estate):
+            tally.add(at)
+        return tally
+
+    def owns(self, at: tuple[str, str], owned: Owned | None) -> Record:
+        """From here on a resource is owned so, or by nobody: the record that says it."""
+        tally = self._tally  # of what is owned up to here
+        before = self.book.own.pop(at, None)
+        if before is not None and before.estate == self.estate:
+            tally.remove(at)
+        if owned is None:
+            return pages.own(self.cluster_id, *at, None)
+        if owned.estate == self.estate:
+            tally.add(at)
+        self.book.own[at] = owned
+        return pages.own_key(self.cluster_id, *at), self._bytes(owned)
+
+    def _bytes(self, owned: Owned) -> bytes:
+        """Thousands of bindings are owned in the same words, one after the other."""
+        if self._last is None or self._last[0] != owned:
+            self._last = owned, pages.own_value(owned)
+        return self._last[1]
 
     def begin(self, live: State, plan: Plan) -> None:
         """Settle what a killed apply left, bring records up to date, and say in the journal what starts."""
-        mine = claimed(self.book, self.estate, live)
-        new = [at for at in mine.own if at not in self.book.own]
-        self.book = mine
-        records = [pages.own(self.cluster_id, *at, mine.own[at]) for at in new]
+        mine = claimed(self.book, self.estate, live).own
+        new = [at for at in mine if at not in self.book.own]
+        records = [self.owns(at, mine[at]) for at in new]
         records += [self._up_to_date(record) for record in plan.records]
         killed = self.book.intents.get(self.estate)
         over = [self._intent(number, {}) for number in (killed.batches if killed else ())]
@@ -131,51 +160,65 @@ class Keeper:
 
     def _up_to_date(self, record: Bookkeeping) -> Record:
         at = (record.key.kind, record.key.name)
-        if record.protect is None:
-            self.book.own.pop(at, None)
-        elif at in self.book.own:
-            old = self.book.own[at]
-            self.book.own[at] = Owned(**{**_fields(old), "protect": record.protect})
-        return pages.own(self.cluster_id, *at, self.book.own.get(at))
+        old = self.book.own.get(at)
+        if old is None or record.protect is None:
+            return self.owns(at, None)
+        return self.owns(at, replace(old, protect=record.protect))
 
-    def intend(self, batch: Sequence[Change]) -> None:
-        """Before a batch is sent. Raises Busy when the lock is not safely ours any more."""
+    def sure(self) -> None:
+        """Right before a batch is sent. Raises Busy when the lock is not safely ours any more."""
         if not self.held.valid():
             self.held.write()
-        self.open.append({_at(change): change.after for change in batch})
-        keys = [str(change.key) for change in batch]
-        record = self._intent(len(self.open) - 1, self.open[-1])
-        self._write([record], journal.INTENT, {"changes": keys})
+
+    def intend(self, batch: Sequence[Change]) -> None:
+        """Before a batch is sent, in as many records as its size asks for. Raises Busy as `sure`."""
+        self.sure()
+        records, told = [], []
+        for part in _parts(batch):
+            self.open.append({_at(change): change.after for change in part})
+            records.append(self._intent(len(self.open) - 1, self.open[-1]))
+            told.append({"changes": [str(change.key) for change in part]})
+        self._write(records, journal.INTENT, *told)
 
     def record(
         self, changes: Sequence[Change], outcomes: Sequence[Outcome], protected: frozenset[Key]
     ) -> None:
         """After a wave was read back: what is done is ours, or nobody's; what is unknown stays intended.
 
-        What was made and is not as it should be (a connector that fails) is ours too: nobody else made it.
+        Batch after batch, each with its intent taken back: what a crash in between leaves is intended still. What was
+        made and is not as it should be (a connector that fails) is ours too: nobody else made it.
         """
         ended = {outcome.key: outcome for outcome in outcomes}
-        done = [c for c in changes if _ours_now(c, ended[c.key])]
-        records = [self._done(change, change.key in protected) for change in done]
-        unknown = {_at(c) for c in changes if ended[c.key].status is Status.UNKNOWN}
+        by_name = {_at(change): change for change in changes}
+        told = {at: ended.pop(change.key) for at, change in by_name.items()}
         for number, batch in enumerate(self.open):
-            left = {at: body for at, body in batch.items() if at in unknown}
-            if left != batch:
-                self.open[number] = left
-                records.append(self._intent(number, left))
-        told = [{"key": str(o.key), "status": str(o.status), "words": o.words} for o in outcomes]
-        parts = [{"outcomes": list(part)} for part in batches(told, OUTCOMES)]
-        self._write(records, journal.OUTCOME, *parts)
+            own = [by_name[at] for at in batch if at in by_name]
+            if own:
+                left = {at: b for at, b in batch.items() if told[at].status is Status.UNKNOWN}
+                self._record(number, own, [told.pop(_at(c)) for c in own], protected, left)
+        if told:  # never begun
+            self._write((), journal.OUTCOME, *_told(list(told.values())))
+
+    def _record(
+        self,
+        number: int,
+        changes: Sequence[Change],
+        outcomes: Sequence[Outcome],
+        protected: frozenset[Key],
+        left: dict[str, Body | None],
+    ) -> None:
+        ended = zip(changes, outcomes, strict=True)
+        done = [change for change, outcome in ended if _ours_now(change, outcome)]
+        records = [self._done(change, change.key in protected) for change in done]
+        if left != self.open[number]:
+            self.open[number] = left
+            records.append(self._intent(number, left))
+        self._write(records, journal.OUTCOME, *_told(outcomes))
 
     def _done(self, change: Change, protect: bool) -> Record:
         at = (change.key.kind, change.key.name)
-        stamp = Owned(**{**_fields(self.stamp), "protect": protect})
-        owned = after(change, self.book.own.get(at), stamp)
-        if owned is None:
-            self.book.own.pop(at, None)
-        else:
-            self.book.own[at] = owned
-        return pages.own(self.cluster_id, *at, owned)
+        stamp = replace(self.stamp, protect=True) if protect else self.stamp
+        return self.owns(at, after(change, self.book.own.get(at), stamp))
 
     def end(self, plan: Plan, seal: str, *, complete: bool) -> None:
         """The last word of an apply. A saved plan that is complete is used up."""
@@ -199,8 +242,8 @@ class Keeper:
         for body in bodies:
             value, end = journal.link(end, self.cluster_id, kind, {**told, **body})
             links.append(value)
-        mine = self.book.owned_by(self.estate)
-        head = [pages.head(self.cluster_id, self.estate, mine)] if self.counts else []
+        figures = self._tally.figures
+        head = [pages.head(self.cluster_id, self.estate, figures)] if self.counts else []
         self.held.write([*records, *head, pages.tip(self.cluster_id, end)], links)
         self.book.tip = end
 
@@ -214,8 +257,21 @@ def _at(change: Change) -> str:
     return f"{change.key.kind}/{change.key.name}"
 
 
-def _fields(owned: Owned) -> dict[str, Any]:
-    return {name: getattr(owned, name) for name in Owned.__dataclass_fields__}
+def _parts(batch: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """The batch in pieces that each fit into one record of a topic, whatever the names."""
+    start, size = 0, 0
+    for number, change in enumerate(batch):
+        own = len(change.key.name) + len(str(change.after)) + 20
+        if number > start and size + own > PIECE:
+            yield batch[start:number]
+            start, size = number, 0
+        size += own
+    yield batch[start:]
+
+
+def _told(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    told = [{"key": str(o.key), "status": str(o.status), "words": o.words} for o in outcomes]
+    return [{"outcomes": list(part)} for part in batches(told, OUTCOMES)]
 
 
 def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,7 +26,7 @@ from reconciler.core.plan import plain
 from reconciler.core.snapshot import BLIND, RecordedCluster, RecordedKind, RecordedLedger, Snapshot
 from reconciler.errors import Failed
 from reconciler.kinds import registry as kinds_registry
-from reconciler.ledger.store import Writer
+from reconciler.ledger.store import Reader, Writer
 from reconciler.platforms import registry as platforms_registry
 
 OFFLINE = "KS132"
@@ -67,6 +67,9 @@ class RecordedSession:
 
     def peer(self, name: str) -> Session:
         return RecordedSession(self.snapshot, _cluster(self.snapshot, name))
+
+    def reached(self) -> Mapping[int, int]:
+        return {}
 
     def close(self) -> None: ...
 
@@ -114,7 +117,13 @@ class RecordedStore:
     def append(self, key: str, value: bytes) -> int:  # noqa: ARG002  # the contract's names
         raise Failed("a snapshot is not written to")
 
+    def reader(self) -> Reader:
+        raise Failed("a snapshot holds still: there is nothing to follow")
+
     def writer(self, lock: str) -> Writer:  # noqa: ARG002  # the contract's name
+        raise Failed("a snapshot is not written to")
+
+    def coming(self, lock: str) -> Callable[[], Writer]:  # noqa: ARG002  # the contract's name
         raise Failed("a snapshot is not written to")
 
 

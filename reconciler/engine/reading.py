@@ -33,10 +33,22 @@ AGREEMENT = 30.0
 
 UNSEEN = "until what was written can be read"
 BEHIND = "until a server reads what it says is there already"
+SAME = "until every broker has it"
+LAGGING = "is behind the others: for a while yet it may answer as if nothing had been applied"
+# Seconds until a broker is called slow, and in which a controller has told something more where it ever does.
+SPREAD, PASSED = 30.0, 1.2
+# Seconds between two looks, so that what is there is not seen much later than it could be.
+MOST_PAUSE = 0.3
 
 
-def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[Change]) -> State:
-    """Everything the changes are about, and nothing else, as it is now."""
+def touched(
+    session: Session,
+    drivers: Mapping[str, Driver],
+    changes: Sequence[Change],
+    *,
+    again: bool = False,
+) -> State:
+    """Everything the changes are about, and nothing else, as it is now. `again`: whoever looks will look again."""
     state: dict[Key, Resource] = {}
     for name, driver in drivers.items():
         own = [change for change in changes if change.key.kind == name]
@@ -45,7 +57,7 @@ def touched(session: Session, drivers: Mapping[str, Driver], changes: Sequence[C
             bodies = (body for c in own for body in (c.before, c.after) if body)
             expecting = any(change.expects for change in own)
             wanted = {c.key.name: asked(c.before or {}, c.after or c.before or {}) for c in own}
-            scope = Scope(found, fields_of(bodies), facts=expecting, wanted=wanted)
+            scope = Scope(found, fields_of(bodies), facts=expecting, wanted=wanted, again=again)
             state.update(state_of(session, name, driver, scope))
     return state
 
@@ -93,6 +105,27 @@ def read_back(
     return [_verdict(o, again if o.key in refused else seen) for o in outcomes]
 
 
+def everywhere(session: Session, say: Say) -> None:
+    """Waits until every broker has what one of them has shown: whoever looks next sees the same wherever he asks.
+
+    A broker takes what the controller tells in its order, and is through with one thing when it is at a later one; a
+    controller that has nothing to tell tells that twice a second. Somebody who stays behind for 30 s is named.
+    """
+    began = time.monotonic()
+    target = max(session.reached().values(), default=0)
+    while True:
+        at = session.reached()
+        behind = sorted(broker for broker, reached in at.items() if reached < target)
+        waited = time.monotonic() - began
+        passed = all(reached > target for reached in at.values())
+        if passed or waited > (SPREAD if behind else PASSED):
+            break
+        say(Event(Step.WAITING, session.cluster, "", len(at) - len(behind), len(at), SAME))
+        time.sleep(0.1)
+    for broker in behind:
+        say(Event(Step.NOTE, session.cluster, words=f"broker {broker} {LAGGING}"))
+
+
 def _believed(sent: Sequence[Change], outcomes: Sequence[Outcome]) -> Iterator[tuple[Key, Body]]:
     """What a server never shows is as wanted when it said so, or when the resource came to be with it."""
     said_yes = {outcome.key for outcome in outcomes if outcome.status is Status.DONE}
@@ -111,26 +144,36 @@ class _Seen:
 
 
 def _wait(changes: Sequence[Change], look: Look) -> _Seen:
-    """Looks until all is as planned: twice in a row where several brokers may answer, within 30 s + 10 ms a change."""
+    """Looks until all is as planned, for at most 30 s and 10 ms a change.
+
+    Each change has to be seen so twice in a row where several brokers may answer, and is not asked for again then.
+    """
     end = time.monotonic() + 30 + 0.01 * len(changes)
     needed = 1 if look.session.facts.get("brokers") == 1 else 2
-    pause, in_a_row = 0.02, 0
+    times = {change.key: 0 for change in changes}
+    partly: set[Key] = set()
+    pause, left = 0.02, list(changes)
     while True:
-        seen = _seen(look, changes)
-        in_a_row = in_a_row + 1 if len(seen.as_planned) == len(changes) else 0
-        counts = len(seen.as_planned), len(changes)
-        if in_a_row >= needed or time.monotonic() > end:
-            look.say(Event(Step.READ_BACK, look.session.cluster, "", *counts))
-            return seen
+        seen = _seen(look, left)
+        partly = (partly - {change.key for change in left}) | seen.partly
+        for change in left:
+            times[change.key] = times[change.key] + 1 if change.key in seen.as_planned else 0
+        left = [change for change in left if times[change.key] < needed]
+        # At the end of the time one look is what there is.
+        fine = frozenset(key for key, count in times.items() if count)
+        if not left or time.monotonic() > end:
+            look.say(Event(Step.READ_BACK, look.session.cluster, "", len(fine), len(changes)))
+            return _Seen(fine, frozenset(partly), seen.blind)
+        counts = len(changes) - len(left), len(changes)
         look.say(Event(Step.WAITING, look.session.cluster, "", *counts, UNSEEN))
         time.sleep(pause)
-        pause = min(pause * 1.6, 1.0)
+        pause = min(pause * 1.6, MOST_PAUSE)
 
 
 def _seen(look: Look, changes: Sequence[Change]) -> _Seen:
     """What reads as planned now. A look that failed saw nothing, least of all that something is gone."""
     try:
-        live = touched(look.session, look.drivers, changes)
+        live = touched(look.session, look.drivers, changes, again=True)
     except Failed as error:
         return _Seen(blind=error.message)
     live = with_unseen(live, look.unseen, look.kinds)

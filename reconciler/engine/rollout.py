@@ -8,9 +8,10 @@ from reconciler.core.events import Event, Step
 from reconciler.core.model import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.core.result import BEFORE, Result
-from reconciler.engine.applying import NONE, STOPPED, Connections, Unready, apply
+from reconciler.engine.applying import NONE, Connections, Unready, apply
 from reconciler.engine.clusters import Options
 from reconciler.engine.keeping import Spent
+from reconciler.engine.writing import STOPPED
 
 
 def rollout(plan: Plan, options: Options, connections: Connections = NONE) -> Result:

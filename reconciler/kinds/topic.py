@@ -199,7 +199,9 @@ class TopicDriver:
         names = listed.keys() - INTERNAL if scope.names is None else scope.names
         there = {name: listed[name] for name in names if name in listed}
         unknown = {name for name in names if scope.facts and name in there and not there[name].id}
-        described = topics.describe(kafka, unknown | (names - there.keys()))
+        # Whoever asks again sees for himself what is missing; but a listing there has to be.
+        missing = frozenset() if scope.again and listed else names - there.keys()
+        described = topics.describe(kafka, unknown | missing)
         there.update({name: _shape(found) for name, found in described.items()})
         configs = topics.configs(kafka, there, scope.fields)
         for name in sorted(configs):

@@ -30,6 +30,7 @@ class WireSession:
     openers: Mapping[str, Open]
     facts: Body = field(default_factory=nothing)
     operations: frozenset[str] | None = None
+    progress: Callable[[], Mapping[int, int]] = dict
     _open: dict[str, object] = field(default_factory=dict)
     _peers: dict[str, Session] = field(default_factory=dict)
 
@@ -55,6 +56,9 @@ class WireSession:
             self._peers[name] = registry.of(spec).login(target)
         return self._peers[name]
 
+    def reached(self) -> Mapping[int, int]:
+        return self.progress()
+
     def close(self) -> None:
         for peer in self._peers.values():
             peer.close()
@@ -73,6 +77,7 @@ def kafka_session(kafka: Kafka, openers: Mapping[str, Opener], target: Target) -
         bound,
         facts={"brokers": len(kafka.brokers)},
         operations=operations(kafka),
+        progress=kafka.reached,
     )
     # Open from the start, so that it is closed with the session whether or not anybody asks for it.
     session._open["kafka-admin"] = kafka
