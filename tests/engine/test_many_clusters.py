@@ -45,6 +45,9 @@ class Shelf:
     def client(self, wire):
         return self
 
+    def reached(self):
+        return {}
+
     def close(self):
         pass
 

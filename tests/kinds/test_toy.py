@@ -91,6 +91,9 @@ class Library:
     def client(self, wire):
         return self.file
 
+    def reached(self):
+        return {}
+
     def close(self):
         pass
 

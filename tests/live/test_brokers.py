@@ -15,6 +15,10 @@ from reconciler.sandbox import ready
 from tests.live.spec import Spec, acl, topic
 
 MANY = 20
+# kafka-python leaves the socket of a connection that was refused to the garbage collector (3.0, net/inet.py).
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 @dataclass

@@ -88,13 +88,14 @@ def racers(bootstrap: str, folder: Path) -> Iterator[tuple[list[subprocess.Popen
 def harass(
     racing: tuple[list[subprocess.Popen[bytes]], Start], live: Live, store: TopicStore
 ) -> None:
-    """Kill, pause and restart at random until so many terms were served."""
+    """Kill, pause and restart at random until so many terms were served, some by the followers of killed workers."""
     workers, start = racing
     chance = random.Random(os.environ.get("KSTATE_RACE_SEED", "7"))
     restarts = list(RESTARTS)
     end = time.monotonic() + 60 + 8 * TERMS
-    while (terms := _terms(store)) < TERMS:
-        assert time.monotonic() < end, f"only {terms} terms"
+    while len(served := _served(store)) < TERMS or len(set(served.values())) <= PROCESSES:
+        terms = len(served)
+        assert time.monotonic() < end, f"only {terms} terms, of {len(set(served.values()))} workers"
         assert all(worker.poll() is None for worker in workers), "a worker ended by itself"
         if restarts and terms >= restarts[0]:
             restarts.pop(0)
@@ -119,12 +120,13 @@ def _restart(node: Any) -> None:
     node.start()
 
 
-def _terms(store: TopicStore) -> int:
-    """How many holders there were so far; a broker that is just starting does not tell."""
+def _served(store: TopicStore) -> dict[int, int]:
+    """The worker of every term so far; a broker that is just starting does not tell."""
     end = time.monotonic() + 30
     while True:
         try:
-            return len({json.loads(entry.value or b"")["epoch"] for entry in store.journal()})
+            records = [json.loads(entry.value or b"") for entry in store.journal()]
+            return {record["epoch"]: record["pid"] for record in records}
         except Failed:
             assert time.monotonic() < end
             time.sleep(0.2)
