@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench import facts, history, scenarios, specs
+from bench import daily, facts, history, scenarios, specs
 from bench.cluster import running
 from bench.measure import ROOT
 from bench.page import Facts, render, table
@@ -66,6 +66,12 @@ def _measure(runs: int, *, large: bool) -> Iterator[Contest]:
             yield from scenarios.planning(bench, folder, planned, runs)
             subjects = scenarios.SUBJECTS + (scenarios.LARGE_SUBJECTS if large else ())
             yield from scenarios.registry(bench, folder, subjects, runs)
+            daily_sizes = scenarios.DAILY + (scenarios.LARGE_DAILY if large else ())
+            yield from daily.reading(bench, folder, daily_sizes, runs)
+            yield from daily.churn(bench, folder, scenarios.CHURNED[large], runs)
+        with running(heap="512m", far=daily.CLUSTERS, connect=True) as bench:
+            yield daily.connectors(bench, folder, runs)
+            yield daily.fleet(bench, folder, runs)
 
 
 def _told(contests: Iterator[Contest]) -> Iterator[Contest]:

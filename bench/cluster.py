@@ -45,6 +45,7 @@ class Bench:
     admin: AdminClient
     registry: str
     far: Sequence[str] = ()
+    connect: str = ""
 
     def wipe(self) -> None:
         """Delete everything the benchmark made, and wait until it is gone and the broker is at rest."""
@@ -81,8 +82,11 @@ def anything() -> AclBindingFilter:
 
 
 @contextmanager
-def running(*, heap: str, far: int = 0) -> Iterator[Bench]:
-    """One broker in a folder that is gone afterwards; `heap` is its -Xmx, `far` how many ways there are AWAY."""
+def running(*, heap: str, far: int = 0, connect: bool = False) -> Iterator[Bench]:
+    """One broker in a folder that is gone afterwards; `heap` is its -Xmx, `far` how many ways there are AWAY.
+
+    Beside it a registry, and workers of Connect where they are asked for.
+    """
     home, before = tempfile.mkdtemp(prefix="kstate-bench-"), os.environ.get(HOME)
     os.environ[HOME] = home
     names = [COUNTED, *(f"{FAR}{number}" for number in range(far))]
@@ -90,7 +94,7 @@ def running(*, heap: str, far: int = 0) -> Iterator[Bench]:
         name="bench",
         flags=(f"-Xmx{heap}",),
         listeners=tuple(Listener(name, "PLAINTEXT") for name in names),
-        extras=frozenset({"registry"}),
+        extras=frozenset({"registry", *(["connect"] if connect else [])}),
     )
     try:
         with ExitStack() as stack:
@@ -99,8 +103,8 @@ def running(*, heap: str, far: int = 0) -> Iterator[Bench]:
             _advertise(cluster, dict(zip(names, ways, strict=True)))
             admin = ready.client(cluster.bootstrap)
             counted, *distant = (f"127.0.0.1:{way.port}" for way in ways)
-            registry = cluster.registry_url
-            yield Bench(cluster.bootstrap, counted, ways[0], admin, registry, distant)
+            beside = cluster.registry_url, distant, cluster.connect_url if connect else ""
+            yield Bench(cluster.bootstrap, counted, ways[0], admin, *beside)
     finally:
         estate.down("bench")
         shutil.rmtree(home, ignore_errors=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.samples import Contest, Sample, Traffic, Verdict, against, middle, verdicts
+from bench.samples import Contest, Sample, Traffic, Verdict, against, growth, middle, verdicts
 
-HELP_LIMIT = 0.150
+HELP_LIMIT = 0.120
 
 INTRODUCTION = """\
 # What kstate costs
@@ -78,7 +78,7 @@ def render(contests: Sequence[Contest], facts: Facts) -> str:
     )
     tables = "\n".join(f"## {contest.title}\n\n{table(contest)}" for contest in contests)
     reading = READING.format(overrides=facts.overrides)
-    return f"{head}{promises(contests, facts.heavy)}\n{tables}\n{reading}"
+    return f"{head}{promises(contests, facts.heavy)}\n{growing(contests)}{tables}\n{reading}"
 
 
 def promises(contests: Sequence[Contest], heavy: Sequence[str]) -> str:
@@ -96,7 +96,21 @@ def promises(contests: Sequence[Contest], heavy: Sequence[str]) -> str:
 
 def _promise(verdict: Verdict) -> str:
     met = _met(verdict.met, must=verdict.must)
-    return f"| {verdict.title} | <= {verdict.wanted:g} | {verdict.found:.2f} | {met} |"
+    found = f"{verdict.found:.2f}" if not verdict.unit else f"{verdict.found:.0f}"
+    unit = verdict.unit
+    return f"| {verdict.title} | <= {verdict.wanted:g}{unit} | {found}{unit} | {met} |"
+
+
+def growing(contests: Sequence[Contest]) -> str:
+    """How time grows with size; nothing where nothing was measured at two sizes."""
+    rows = [
+        f"| {g.series} | {g.smaller:,} to {g.larger:,} | {g.exponent:.2f} |"
+        for g in growth(contests)
+    ]
+    if not rows:
+        return ""
+    head = "| | size | wall time grows with the power of |\n|---|---:|---:|\n"
+    return "## Growth\n\n" + head + "\n".join(rows) + "\n\n1 is linear.\n\n"
 
 
 def _cold(contest: Contest) -> str:

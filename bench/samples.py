@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import log
 from statistics import median
 
 
@@ -34,6 +36,7 @@ class Contest:
     """The same work by several contenders; `ours` is kstate, the others are floors.
 
     The n-th samples of all contenders were taken one right after the other, so they share the machine's mood.
+    `most` is the memory in MiB that is aimed at, 0 for none. Contests of a `series` differ in their `size` alone.
     `limits` are the ratios of wall times that must not be exceeded, `aims` those that are wished for, by floor.
     """
 
@@ -44,6 +47,9 @@ class Contest:
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     aims: Mapping[str, float] = field(default_factory=dict)
+    most: float = 0.0
+    series: str = ""
+    size: int = 0
 
     @property
     def floors(self) -> tuple[str, ...]:
@@ -87,6 +93,7 @@ class Verdict:
     wanted: float
     found: float
     must: bool
+    unit: str = ""
 
     @property
     def met(self) -> bool:
@@ -100,3 +107,26 @@ def verdicts(contests: Sequence[Contest]) -> Iterator[Verdict]:
             for floor, most in wanted.items():
                 found = round(against(contest, floor).wall, 2)
                 yield Verdict(f"{contest.title}: {contest.ours} / {floor}", most, found, must)
+        if contest.most:
+            peak = middle(contest.samples[contest.ours]).peak
+            yield Verdict(f"{contest.title}: peak memory", contest.most, peak, False, " MiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """From one size to a larger one: time grows with that power of the size. 1 is linear, 0 is not at all."""
+
+    series: str
+    smaller: int
+    larger: int
+    exponent: float
+
+
+def growth(contests: Sequence[Contest]) -> Iterator[Growth]:
+    """Of every series, from each size to the next one."""
+    for name in dict.fromkeys(contest.series for contest in contests if contest.series):
+        own = sorted((c for c in contests if c.series == name), key=lambda contest: contest.size)
+        for small, large in pairwise(own):
+            before, after = (middle(c.samples[c.ours]).wall for c in (small, large))
+            power = log(after / before) / log(large.size / small.size)
+            yield Growth(name, small.size, large.size, power)

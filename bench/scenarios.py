@@ -26,20 +26,30 @@ class Size:
 
     topics: int
     bindings: int = 0
+    subjects: int = 0
 
     def __str__(self) -> str:
-        bindings = f" and {self.bindings:,} bindings" if self.bindings else ""
-        return f"{self.topics:,} topics{bindings}" if self.topics else bindings[5:]
+        parts = {"topics": self.topics, "bindings": self.bindings, "subjects": self.subjects}
+        *most, last = [f"{count:,} {what}" for what, count in parts.items() if count]
+        return f"{', '.join(most)} and {last}" if most else last
 
     @property
     def short(self) -> str:
-        return f"{self.topics}t{self.bindings}b"
+        return f"{self.topics}t{self.bindings}b" + (f"{self.subjects}s" if self.subjects else "")
 
 
 PLANNED = (Size(100), Size(1_000), Size(1_000, 1_000))
 APPLIED = (Size(100), Size(1_000), Size(0, 1_000))
-LARGE_PLANNED = (Size(10_000, 80_000),)
+LARGE_PLANNED = (
+    Size(10_000),
+    Size(10_000, 20_000),
+    Size(10_000, 80_000),
+    Size(10_000, 80_000, 3_000),
+)
 LARGE_APPLIED = (Size(10_000), Size(0, 10_000))
+DAILY = (Size(1_000, 1_000),)
+LARGE_DAILY = (Size(10_000, 80_000),)
+CHURNED = {False: 1_000, True: 20_000}
 READ = (1_000, 10_000)
 SUBJECTS = (300, 1_000)
 LARGE_SUBJECTS = (3_000,)
@@ -90,8 +100,10 @@ def applying(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> It
             title=f"Make {size}",
             ours="kstate apply",
             samples=take_turns(contenders(bench.bootstrap), runs, {HERE: bench.bootstrap}),
-            traffic=_counted(bench, contenders(bench.counted)),
-            aims={"bare calls": 1.3} if size.topics >= 1_000 or size.bindings >= 1_000 else {},
+            traffic=counted(bench, contenders(bench.counted)),
+            aims={"bare calls": 1.3} if size.topics >= 1_000 or size.bindings >= 10_000 else {},
+            series="Make topics" if size.topics else "",
+            size=size.topics,
         )
     bench.wipe()
 
@@ -99,14 +111,18 @@ def applying(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> It
 def planning(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> Iterator[Contest]:
     """Nothing to do, at growing sizes, beside both floors."""
     for size in sizes:
-        spec = str(specs.write(folder / f"plan-{size.short}", size.topics, size.bindings))
-        _fill(bench, spec)
+        every = size.topics, size.bindings, size.subjects
+        spec = str(specs.write(folder / f"plan-{size.short}", *every))
+        fill(bench, spec)
+        registry = [bench.registry] if size.subjects else []
 
-        def contenders(bootstrap: str, spec: str = spec) -> list[Contender]:
+        def contenders(
+            bootstrap: str, spec: str = spec, registry: Sequence[str] = registry
+        ) -> list[Contender]:
             plan = kstate("plan", spec, "--detailed-exitcode", "--timeout", "60s")
             return [
-                Contender("naive", floor("naive", bootstrap)),
-                Contender("lean", floor("lean", bootstrap, "-", *specs.OVERRIDES)),
+                Contender("naive", floor("naive", bootstrap, *registry)),
+                Contender("lean", floor("lean", bootstrap, *(registry or "-"), *specs.OVERRIDES)),
                 Contender("kstate plan", plan),
             ]
 
@@ -114,10 +130,13 @@ def planning(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> It
             name=f"plan-{size.short}",
             title=f"Nothing to do at {size}",
             ours="kstate plan",
-            samples=take_turns(contenders(bench.bootstrap), runs, {HERE: bench.bootstrap}),
-            traffic=_counted(bench, contenders(bench.counted)),
+            samples=take_turns(contenders(bench.bootstrap), runs, here(bench)),
+            traffic=counted(bench, contenders(bench.counted)),
             limits={"naive": 1.6} if size.topics == 1_000 else {},
             aims={"naive": 0.75, "lean": 1.5} if size.topics >= 10_000 else {},
+            most=300 if size.topics >= 10_000 else 0,
+            series="Nothing to do" if not size.bindings else "",
+            size=size.topics,
         )
 
 
@@ -145,19 +164,23 @@ def registry(bench: Bench, folder: Path, sizes: Sequence[int], runs: int) -> Ite
     bench.wipe()
 
 
-def _fill(bench: Bench, spec: str) -> None:
+def fill(bench: Bench, spec: str) -> None:
     """Bring the cluster to the spec by kstate itself, and let the broker come to rest."""
     command = kstate("apply", spec, "--yes", "--timeout", "60s")
-    run(Contender("filling the cluster", command), {HERE: bench.bootstrap})
+    run(Contender("filling the cluster", command), here(bench))
     time.sleep(3)
 
 
-def _counted(bench: Bench, contenders: Sequence[Contender]) -> Mapping[str, Traffic]:
+def here(bench: Bench) -> dict[str, str]:
+    return {HERE: bench.bootstrap, REGISTRY: bench.registry}
+
+
+def counted(bench: Bench, contenders: Sequence[Contender]) -> Mapping[str, Traffic]:
     """Each once more through the proxy, in a run that is not timed."""
     found: dict[str, Traffic] = {}
     for contender in contenders:
         bench.proxy.traffic()
-        run(contender, {HERE: bench.counted})
+        run(contender, {**here(bench), HERE: bench.counted})
         found[contender.name] = bench.proxy.traffic()
     return found
 

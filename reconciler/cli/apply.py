@@ -185,14 +185,12 @@ def refuse(gate: Gate) -> int:
     """Say what stands in the way, and how each of it is approved; the exit code."""
     from reconciler.cli.console import tell
     from reconciler.core.result import REFUSED
-    from reconciler.reports.words import visible, way_out
+    from reconciler.reports.grouped import gate_lines
 
     many = "risks stand" if len(gate.blocked) > 1 else "risk stands"
     tell(f"kstate: nothing was written; {len(gate.blocked):,} {many} in the way:")
-    for gated in gate.blocked:
-        what = f"{gated.key}: " if gated.key else ""
-        tell(f"  {gated.risk.code} {visible(what + gated.risk.message)}")
-        tell(f"    {way_out(gated.risk, gated.key)}")
+    for line in gate_lines(gate.blocked):
+        tell(line)
     return REFUSED
 
 

@@ -16,7 +16,7 @@ from reconciler.cli.common import (
     ValuesOption,
     WaveOption,
 )
-from reconciler.cli.showing import FormatOption
+from reconciler.cli.showing import FormatOption, LimitOption
 
 if TYPE_CHECKING:
     from reconciler.core.estate import Live
@@ -38,6 +38,7 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
     ] = False,
     form: FormatOption = "text",
+    limit: LimitOption = None,
     verify_passwords: Annotated[
         bool,
         typer.Option(
@@ -82,7 +83,7 @@ def plan(
         asked = replace(asked, verify=verify_passwords, snapshot=recorded)
         made = make(found, replace(asked, seen=live.extend if form in ESTATE else None))
     if made.plan.clusters or form in UPLOADED:
-        show_plan(made.plan, form, failures=made.failures, live=live)
+        show_plan(made.plan, form, failures=made.failures, live=live, limit=limit)
     if made.failures:
         if out:
             tell(f"not saved: {shell(out)} would leave out what could not be planned")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.showing import FormatOption
+from reconciler.cli.showing import FormatOption, LimitOption
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
 def show(
     plan: Annotated[str, typer.Argument(metavar="PLAN.json", help="A plan saved by `plan --out`.")],
     form: FormatOption = "text",
+    limit: LimitOption = None,
 ) -> None:
     """Show a saved plan again."""
     from reconciler.cli.saved import read_plan
@@ -23,4 +24,4 @@ def show(
     from reconciler.reports.forms import PLAN
 
     check_form(form, PLAN)
-    show_plan(read_plan(plan), form)
+    show_plan(read_plan(plan), form, limit=limit)

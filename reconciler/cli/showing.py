@@ -28,6 +28,15 @@ FormatOption = Annotated[
         help="text, json, markdown, github, sarif, junit or html; not all on all verbs.",
     ),
 ]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        min=0,
+        help="As text: show so many changes one by one and the others in groups; 0 for all. [default: 200]",
+    ),
+]
 # Forms that a person reads, or that follow from the plan alone, need neither git nor the pages of the codes.
 BARE = frozenset({"text", "json", "markdown", "github"})
 
@@ -50,6 +59,7 @@ def show(
     failures: Mapping[str, KstateError] | None = None,
     owners: Mapping[str, str] | None = None,
     live: Iterable[Live] = (),
+    limit: int | None = None,
 ) -> None:
     """One report on stdout; for a job on GitHub in its files as well. `root` is the folder of the spec as given."""
     from dataclasses import replace
@@ -63,6 +73,7 @@ def show(
         failures={name: error.message for name, error in (failures or {}).items()},
         owners=owners or {},
         live=live,
+        limit=limit,
     )
     told = tell(form, what, found, about)
     if isinstance(told, str):

@@ -44,7 +44,8 @@ class About:
     `owners` are the teams that documents name, by the documents' places. `root` is the folder of the spec as the
     repository sees it. `paint` colours, `width` is a terminal's. `mask` takes secrets out of a text and `dump` writes
     JSON without them. `spell` is a resource's body as a text that people know, empty where it has none. `live` is
-    everything that was seen, where the form is one that shows the estate.
+    everything that was seen, where the form is one that shows the estate. `limit` is how many changes a terminal is
+    shown one by one: 0 for all, None for as many as a person reads.
     """
 
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class About:
     dump: Callable[[object], str] = json.dumps
     spell: Callable[[str, Body], str] = no_text
     live: Iterable[Live] = ()
+    limit: int | None = None
 
 
 # What was found and what is about it in; text, plain data that becomes JSON, or what a job on GitHub is shown, out.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.model import Action, Change, Level, Outcome, Risk, Status
 from reconciler.core.plan import ClusterPlan, Plan
 from reconciler.core.result import AS_PLANNED, Result
-from reconciler.reports import drift, words
+from reconciler.reports import drift, grouped, words
 from reconciler.reports.fit import fit
-from reconciler.reports.forms import DRIFT, PLAN, RESULT, VALIDATION, Tell
+from reconciler.reports.forms import DRIFT, PLAN, RESULT, VALIDATION, About, Tell
 from reconciler.reports.paint import Paint, plain
 
 MOST_UNMANAGED = 20
+EVERY = "`--limit 0` shows all of them one by one"
 ACTION_STYLE = {Action.CREATE: "good", Action.UPDATE: "change", Action.DELETE: "bad"}
 STATUS_STYLE = {
     Status.DONE: "good",
@@ -22,10 +23,15 @@ STATUS_STYLE = {
 }
 
 
-def plan(plan: Plan, paint: Paint = plain, most: int | None = MOST_UNMANAGED) -> str:
+def plan(
+    plan: Plan,
+    paint: Paint = plain,
+    most: int | None = MOST_UNMANAGED,
+    limit: int | None = grouped.MOST,
+) -> str:
     """The whole plan, what it comes to at its end; one line when there is nothing to do.
 
-    `most` is how many unmanaged things are named, None for all.
+    `most` is how many unmanaged things are named, `limit` how many changes are shown one by one; None for all.
     """
     about = [paint("dim", about)] if (about := words.header(plan)) else []
     rest = [*_records(plan, paint), *_notices(plan, paint)]
@@ -33,8 +39,8 @@ def plan(plan: Plan, paint: Paint = plain, most: int | None = MOST_UNMANAGED) ->
         return "\n".join([*about, *rest, *_closing(plan, paint)]) + "\n"
     lines = [f"Plan: {words.summary(plan)}", *about]
     clusters = {cluster.name: cluster for cluster in plan.clusters}
-    for name, changes in words.by_cluster(plan).items():
-        lines += ["", *_cluster(clusters[name], changes, paint)]
+    for name, shown, left in grouped.split(words.by_cluster(plan), limit):
+        lines += ["", *_cluster(clusters[name], shown, left, paint)]
     lines += ["", *_unmanaged(plan, paint, most), *rest]
     return "\n".join([*lines, *_closing(plan, paint)]) + "\n"
 
@@ -48,15 +54,27 @@ def _nothing(plan: Plan, paint: Paint) -> str:
     return paint("good", said) + f" ({rest})."
 
 
-def _cluster(cluster: ClusterPlan, changes: list[Change], paint: Paint) -> Iterator[str]:
+def _cluster(
+    cluster: ClusterPlan, changes: Sequence[Change], left: Sequence[Change], paint: Paint
+) -> Iterator[str]:
     platform = words.visible(str(cluster.spec.get("platform", "")))
     yield paint("strong", f"cluster {words.visible(cluster.name)}") + paint(
         "dim", f"  {platform}, id {words.visible(cluster.id)}"
     )
-    if not changes:
+    if not changes and not left:
         yield "  nothing to do"
     for change in changes:
         yield from _change(change, paint)
+    if left:
+        yield from _left(left, paint)
+
+
+def _left(left: Sequence[Change], paint: Paint) -> Iterator[str]:
+    """What is told in groups, and how to see all of it."""
+    yield "  " + paint("strong", f"and {len(left):,} more") + paint("dim", f"  {EVERY}")
+    for line, rows in grouped.told(left):
+        yield f"    {line}"
+        yield from _rows(rows, "        ")
 
 
 def _change(change: Change, paint: Paint) -> Iterator[str]:
@@ -67,16 +85,19 @@ def _change(change: Change, paint: Paint) -> Iterator[str]:
     head += [paint("loud", codes)] if codes else []
     places = ", ".join(words.visible(source) for source in change.sources)
     yield "  " + "  ".join([*head, paint("dim", places)] if places else head)
-    rows = list(words.settings(change))
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, text in rows:
-        yield f"      {name:<{width}}  {text}"
+    yield from _rows(list(words.settings(change)), "      ")
     for number, step in enumerate(change.steps, 1):
         yield f"      step {number}: {words.visible(step)}"
     if change.note:
         yield "      " + paint("dim", words.visible(change.note))
     for risk, way_out in words.risks(change):
         yield from _risk(risk, way_out, paint)
+
+
+def _rows(rows: Sequence[tuple[str, str]], indent: str) -> Iterator[str]:
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        yield f"{indent}{name:<{width}}  {text}"
 
 
 def _risk(risk: Risk, way_out: str, paint: Paint) -> Iterator[str]:
@@ -162,9 +183,16 @@ def _outcome(outcome: Outcome, paint: Paint) -> str:
     )
 
 
+def _limit(about: About) -> int | None:
+    if about.verbose or about.limit == 0:
+        return None
+    return grouped.MOST if about.limit is None else about.limit
+
+
 FORM: Mapping[str, Tell] = {
     PLAN: lambda found, about: fit(
-        plan(found, about.paint, None if about.verbose else MOST_UNMANAGED), about.width
+        plan(found, about.paint, None if about.verbose else MOST_UNMANAGED, _limit(about)),
+        about.width,
     ),
     RESULT: lambda found, about: fit(
         result(found, about.paint, every=about.verbose) if found.outcomes else "", about.width
