@@ -83,6 +83,8 @@ class Reader:
                     # Read ahead, but not by everything there is: 100,000 messages wait in 50 MB (measured).
                     "queued.min.messages": 2000,
                     "queued.max.messages.kbytes": 8192,
+                    # Where that much waits, the next fetch would come a whole second later.
+                    "fetch.queue.backoff.ms": 5,
                 },
             )
         )
