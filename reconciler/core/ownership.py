@@ -91,6 +91,10 @@ class Keeping:
     trouble: str = ""
     there: bool = True
     _last: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # By kind and name, once it was asked for: a book of 90,000 is not gone through again and again.
+    _applied: dict[str, dict[str, Body]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def last(self, cluster: str) -> State:
         """The settings last applied, as a state the diff can take."""
@@ -99,11 +103,11 @@ class Keeping:
         return self._last[cluster]
 
     def applied(self) -> dict[str, dict[str, Body]]:
-        """The same by kind and name."""
-        found: dict[str, dict[str, Body]] = {}
-        for (kind, name), owned in (self.book.owned_by(self.estate) if self.estate else {}).items():
-            found.setdefault(kind, {})[name] = owned.settings
-        return found
+        """The same by kind and name. The ledger does not change while one looks at it, and neither may this."""
+        if not self._applied and self.estate:
+            for (kind, name), owned in self.book.owned_by(self.estate).items():
+                self._applied.setdefault(kind, {})[name] = owned.settings
+        return self._applied
 
     def prunes(self, cluster: str, wanted: Set[Key]) -> set[Key]:
         """What is ours and in no document; nothing at all when the record cannot be believed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import cast
 
@@ -76,6 +76,7 @@ class _Site:
     document: Document
     platform: Platform
     kinds: Mapping[str, Kind]
+    _lacking: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Document) -> _Site:
@@ -84,7 +85,11 @@ class _Site:
         return cls(document, platform, {kind.document: kind for kind in found})
 
     def why_not(self, kind: str) -> str:
-        return kinds_registry.why_not(self.kinds[kind], self.platform, self.document.spec)
+        """Asked for every document, and the same for all of a kind."""
+        if kind not in self._lacking:
+            found = kinds_registry.why_not(self.kinds[kind], self.platform, self.document.spec)
+            self._lacking[kind] = found
+        return self._lacking[kind]
 
 
 Told = tuple[Document, Path, str]
@@ -254,12 +259,15 @@ def labelled(documents: Sequence[Document], selectors: Sequence[str]) -> list[Do
 def desired_of(spec: Spec, document: Document) -> Wanted:
     platform = platforms_registry.of(document.spec)
     kinds = kinds_registry.on(platform)
+    offered = {
+        name: kinds_registry.offered(kind, platform, document.spec) for name, kind in kinds.items()
+    }
     want = desired(
         document.name,
         list(_placed(spec, document, kinds)),
         kinds,
         platform,
-        lambda kind: kinds_registry.offered(kind, platform, document.spec),
+        lambda kind: offered[kind.name],
     )
     return document, platform, want
 

@@ -191,7 +191,8 @@ def _notices(spec: Spec, found: Survey) -> Iterator[str]:
 
 def unproven(found: Survey) -> Iterator[str]:
     """What could not be compared here, and was taken to be as wanted."""
-    for key in sorted(found.want.state.keys() & found.live.keys()):
+    open_ = (key for key, resource in found.live.items() if resource.unproven)
+    for key in sorted(key for key in open_ if key in found.want.state):
         yield from (f"{key}: {sentence}" for sentence in found.live[key].unproven)
 
 
