@@ -59,6 +59,31 @@ def _silent_logger() -> logging.Logger:
     return logger
 
 
+def _unheard(_seconds: float) -> None: ...
+
+
+@dataclass
+class Brake:
+    """How long a broker holds back what we ask it next: after its answer it reads nothing more (KIP-219, KIP-599).
+
+    A quota that is overdrawn comes as a delay of the following request, whatever that is, and not as an error to this
+    one; so it is waited out here, before anything else is sent and runs into its timeout. `waiting` hears the seconds.
+    """
+
+    until: float = 0.0
+    waiting: Callable[[float], None] = _unheard
+
+    def told(self, event: Any) -> None:
+        """librdkafka's `throttle_cb`."""
+        self.until = max(self.until, time.monotonic() + float(event.throttle_time))
+
+    def wait(self) -> None:
+        left = self.until - time.monotonic()
+        if left > 0:
+            self.waiting(left)
+            time.sleep(left)
+
+
 @dataclass
 class Kafka:
     """One cluster, logged in. `operations` are what this login may do on the cluster itself, None when hidden.
@@ -75,6 +100,7 @@ class Kafka:
     operations: frozenset[AclOperation] | None = field(default=None)
     token: Token | None = field(default=None)
     reserved: frozenset[str] = frozenset()
+    brake: Brake = field(default_factory=Brake)
     _lean: Lean | None = field(default=None, repr=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -120,6 +146,11 @@ class Kafka:
         """What any further client of librdkafka needs to log in to the same cluster."""
         return {**self.properties, **_tokens(self.token), "bootstrap.servers": self.bootstrap}
 
+    def rest(self) -> None:
+        """After what counts against a quota of the cluster: as long as it holds us back for that."""
+        self.admin.poll(0)  # calls `throttle_cb`
+        self.brake.wait()
+
     def close(self) -> None:
         if self._lean is not None:
             self._lean.close()
@@ -148,12 +179,13 @@ def login(
     Raises LoginFailed for refused credentials or certificates as soon as the broker says so, Unreachable otherwise.
     """
     seen: list[KafkaError] = []
-    admin = _client(name, bootstrap, {**properties, **_tokens(token)}, seen)
+    brake = Brake()
+    admin = _client(name, bootstrap, {**properties, **_tokens(token)}, seen, brake)
     answer = _describe(admin, seen, time.monotonic() + timeout)
     if isinstance(answer, DescribeClusterResult):
         nodes = tuple(sorted(node.id for node in answer.nodes))
         found = (str(answer.cluster_id), nodes, _rights(answer), token)
-        return Kafka(admin, bootstrap, properties, timeout, *found)
+        return Kafka(admin, bootstrap, properties, timeout, *found, brake=brake)
     raise explain(name, {**properties, "bootstrap.servers": bootstrap}, seen, timeout)
 
 
@@ -164,7 +196,7 @@ def _rights(answer: DescribeClusterResult) -> frozenset[AclOperation] | None:
 
 
 def _client(
-    name: str, bootstrap: str, properties: Mapping[str, Any], seen: list[KafkaError]
+    name: str, bootstrap: str, properties: Mapping[str, Any], seen: list[KafkaError], brake: Brake
 ) -> AdminClient:
     if why := unusable(properties):
         raise LoginFailed(f"cluster {name}: {why}")
@@ -177,6 +209,7 @@ def _client(
         "bootstrap.servers": bootstrap,
         "log_level": 0,
         "error_cb": seen.append,
+        "throttle_cb": brake.told,
     }
     try:
         return AdminClient(settings, logger=_silent_logger())

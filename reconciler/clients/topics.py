@@ -244,10 +244,12 @@ def patience(kafka: Kafka, batch: Sequence[object]) -> float:
 
 
 def _collect(kafka: Kafka, asked: Mapping[str, Any]) -> Answers:
+    """The answer to each part of a request that changes topics, or would; those count against a quota."""
     answers: Answers = {}
     for name, future in asked.items():
         got = answer(future, kafka.timeout + A_NAME * len(asked))
         answers[name] = got if isinstance(got, BaseException) else None
+    kafka.rest()
     return answers
 
 

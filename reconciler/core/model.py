@@ -220,6 +220,7 @@ class Target:
     """A cluster to talk to: its name and its connection, references unresolved; `peers` are those of other clusters.
 
     `root` is the folder that relative `file:` references start from. `timeout` is in seconds, for one request.
+    `waiting` hears for how many seconds a server's quota makes us wait.
     """
 
     name: str
@@ -227,6 +228,7 @@ class Target:
     root: str = "."
     timeout: float = 10.0
     peers: Mapping[str, Body] = field(default_factory=dict)
+    waiting: Callable[[float], None] | None = None
 
 
 class Session(Protocol):
@@ -273,7 +275,6 @@ class Driver(Protocol):
 
     @property
     def wire(self) -> str: ...
-
     @property
     def batch(self) -> int:
         """How many changes one call of `write` may carry."""

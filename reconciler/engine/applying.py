@@ -29,6 +29,7 @@ from reconciler.engine.clusters import (
     Options,
     driver_of,
     fields_of,
+    held_back,
     login,
     side_by_side,
     stamp,
@@ -170,7 +171,14 @@ def _all_ready(
     touched = {r.key.cluster for r in plan.records} | {c.key.cluster for c in plan.changes}
     peers = {c.name: c.spec for c in plan.clusters} | dict(connections)
     targets = {
-        c.name: Target(c.name, peers[c.name], plan.root, options.timeout, peers)
+        c.name: Target(
+            c.name,
+            peers[c.name],
+            plan.root,
+            options.timeout,
+            peers,
+            held_back(options.say, c.name),
+        )
         for c in plan.clusters
         if c.name in touched & meant
     }

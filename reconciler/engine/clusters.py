@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from reconciler.core.estate import Live
-from reconciler.core.events import Say, silent
+from reconciler.core.events import Event, Say, Step, silent
 from reconciler.core.model import (
     Body,
     Change,
@@ -68,6 +68,12 @@ class Options:
     def patience(self) -> str:
         """How long to wait for the lock, in words; empty where nobody waits."""
         return f"for at most {self.wait:g} s" if self.wait else ""
+
+
+def held_back(say: Say, cluster: str) -> Callable[[float], None]:
+    """What a Target's `waiting` says."""
+    words = "for {:.0f} s: a quota of the cluster, controller_mutation_rate as a rule, holds back what comes next"
+    return lambda seconds: say(Event(Step.WAITING, cluster, words=words.format(seconds)))
 
 
 def login(platform: Platform, target: Target) -> Session:

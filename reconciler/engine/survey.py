@@ -29,7 +29,15 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.ownership import Keeping
-from reconciler.engine.clusters import Options, asked, driver_of, fields_of, login, state_of
+from reconciler.engine.clusters import (
+    Options,
+    asked,
+    driver_of,
+    fields_of,
+    held_back,
+    login,
+    state_of,
+)
 from reconciler.engine.intent import Wanted, bookkeeping, connections, desired_of, ledger_of
 from reconciler.engine.keeping import ledger_session, looking, names, store_on
 from reconciler.engine.offline import RecordedSession
@@ -77,7 +85,8 @@ def survey(
     """Read a cluster, and stay logged in until the block ends. `every_field`: settings that nobody declared as well."""
     document, platform, want = wanted
     peers = connections(spec)
-    target = Target(document.name, document.spec, options.root, options.timeout, peers)
+    waiting = held_back(options.say, document.name)
+    target = Target(document.name, document.spec, options.root, options.timeout, peers, waiting)
     options.say(Event(Step.CONNECTING, document.name))
     with closing(login(platform, target)) as session:
         live, looks, keeping = _seen(spec, session, wanted, options, every_field=every_field)

@@ -79,6 +79,7 @@ def kafka_session(kafka: Kafka, openers: Mapping[str, Opener], target: Target) -
         operations=operations(kafka),
         progress=kafka.reached,
     )
+    kafka.brake.waiting = target.waiting or kafka.brake.waiting
     # Open from the start, so that it is closed with the session whether or not anybody asks for it.
     session._open["kafka-admin"] = kafka
     return session
