@@ -58,7 +58,12 @@ def text(spec: Spec) -> str:
 
 
 def runner(
-    fake: FakeGitHub, folder: Path, temp: Path, event: Mapping[str, Any], commit: str
+    fake: FakeGitHub,
+    folder: Path,
+    temp: Path,
+    event: Mapping[str, Any],
+    commit: str,
+    secrets: Mapping[str, str] | None = None,
 ) -> Runner:
     file = temp / "event.json"
     file.write_text(json.dumps(event))
@@ -76,7 +81,7 @@ def runner(
         "GITHUB_WORKSPACE": str(folder),
         "KSTATE_PAUSE": "0",
     }
-    return Runner(temp, folder, environment, event, TOKEN)
+    return Runner(temp, folder, environment, event, TOKEN, secrets or {})
 
 
 def opened(fake: FakeGitHub, *, repository: str = "acme/kafka") -> dict[str, Any]:
