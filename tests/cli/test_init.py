@@ -12,7 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from reconciler.cli import init
+from reconciler import __version__
+from reconciler.cli import init, pinning
 from reconciler.cli.main import run
 from reconciler.spec.folder import load
 from reconciler.spec.skeleton import LOGINS, files
@@ -67,6 +68,18 @@ def test_every_way_to_ask_gives_a_valid_repository(
     folder = str(tmp_path / "My Kafka!")
     assert run(["init", folder, "--login", login, *flags]) == 0
     assert run(["validate", folder]) == 0
+
+
+@pytest.mark.parametrize("name", ["0", "true", "1e3", "No", "2026-11-24", "0x1F"])
+def test_a_name_that_yaml_would_not_take_for_one(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    assert run(["init", str(folder), f"--cluster={name}=b:1", f"--owner=@{name}"]) == 0
+    (folder / "_examples").rename(folder / "examples")
+    assert run(["validate", str(folder)]) == 0
+    found = load(folder)
+    assert found.estate is not None
+    assert (found.estate.name, found.clusters[0].name) == (name, name)
+    assert found.documents[0].metadata["clusters"] == [name]
 
 
 def test_the_examples_are_valid_where_they_are_read(tmp_path: Path) -> None:
@@ -170,6 +183,51 @@ def test_workflows_call_kstates_own_with_no_more_than_they_need(made: dict[str, 
     assert list(plan[True]) == ["pull_request"]  # YAML 1.1 reads `on` as true; GitHub does not
     assert apply["jobs"]["apply"]["with"]["environment"] == "apply"
     assert apply["jobs"]["apply"]["with"]["plan-environment"] == "plan"
+
+
+COMMIT = "8f3c" * 10
+
+
+def pins(folder: Path) -> set[str]:
+    texts = written(folder / ".github" / "workflows").values()
+    return {
+        ref
+        for text in texts
+        for ref in re.findall(r"uses: \S+?/kstate-\w+\.yml@(\S+)$", text, re.M)
+    }
+
+
+def test_what_it_calls_is_pinned_to_what_it_is_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commit it was installed from, where that is known; else its version's tag, with the way to the commit."""
+    assert run(["init", str(tmp_path / "tag")]) == 0
+    assert pins(tmp_path / "tag") == {f"v{__version__}"}
+    way = f"git ls-remote https://github.com/kstate/kstate v{__version__} 'v{__version__}^{{}}'"
+    assert way in capsys.readouterr().err
+    assert way in written(tmp_path / "tag")[".github/workflows/plan.yml"]
+    for number, (url, expected) in enumerate(
+        [
+            ("https://github.com/kstate/kstate.git", COMMIT),
+            ("ssh://git@github.com/kstate/kstate", COMMIT),
+            ("https://github.com/mallory/kstate", f"v{__version__}"),
+            ("https://github.com.mallory.example/kstate/kstate", f"v{__version__}"),
+        ]
+    ):
+        monkeypatch.setattr(pinning, "_origin", lambda url=url: (url, COMMIT))
+        assert run(["init", str(tmp_path / str(number))]) == 0
+        assert pins(tmp_path / str(number)) == {expected}
+        assert ("can be moved" in capsys.readouterr().err) == (expected != COMMIT)
+
+
+def test_a_branch_is_no_pin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for ref in ("main", "heads/v1", COMMIT[:12], COMMIT.upper()):
+        assert run(["init", str(tmp_path / "new"), f"--workflows=acme/kstate@{ref}"]) == 64
+        assert f"{ref} is neither a full commit nor the tag" in capsys.readouterr().err
+        assert not (tmp_path / "new").exists()
+    assert run(["init", str(tmp_path / "new"), f"--workflows=acme/kstate@{COMMIT}"]) == 0
+    assert pins(tmp_path / "new") == {COMMIT}
+    assert "can be moved" not in capsys.readouterr().err
 
 
 def test_the_workflows_it_calls_take_what_it_gives(made: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from reconciler.cli.main import run
 from tests.test_workflows import PAGES, ROOT, callers
 
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
@@ -88,6 +89,17 @@ def test_they_find_nothing_in_what_the_docs_show(actionlint: str, zizmor: str, s
     done = lint(actionlint, shown)
     assert done.returncode == 0, done.stdout
     done = audit(zizmor, ".", folder=shown)
+    assert done.returncode == 0, done.stdout
+
+
+def test_they_find_nothing_in_what_init_writes(
+    actionlint: str, zizmor: str, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    assert run(["init", str(tmp_path), f"--workflows=kstate/kstate@{'a' * 40}"]) == 0
+    done = lint(actionlint, tmp_path)
+    assert done.returncode == 0, done.stdout
+    done = audit(zizmor, ".", folder=tmp_path)
     assert done.returncode == 0, done.stdout
 
 
