@@ -131,6 +131,6 @@ def _container(job: Job) -> dict[str, Any]:
         },
         "volumeMounts": [
             {"name": "groups", "mountPath": "/groups", "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108: of this pod alone
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # of this pod alone
         ],
     }
