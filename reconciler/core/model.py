@@ -353,6 +353,8 @@ class Around:
 NOWHERE = Around()
 # The reverse of `Kind.resources`: live resources in, bodies of documents (`name`, `spec`) that mean them out.
 Documents: TypeAlias = "Callable[[Sequence[Resource], Around], Iterable[Mapping[str, Json]]]"
+# Whether a live value of this resource is one that nobody can set.
+ByItself: TypeAlias = "Callable[[Key, Path, Json], bool]"
 Rule: TypeAlias = Callable[[Sequence[Change], World], Iterable[tuple[Key, Risk]]]
 
 
@@ -374,8 +376,8 @@ class Kind:
     as a read of this scope would have it; `foreseen` what can be said of changes from those alone. `placed` fills in
     what a document takes from Cluster documents; `nearby` is where else its rules look. `covers`: live keys that a
     resource keeps on its own. `watches` are rules over changes of other kinds. `health` is how live resources are
-    doing, for drift. `verify` tries whether secrets that no server tells are those in use. `elsewhere`: why other
-    platforms lack it.
+    doing, for drift, and `by_itself` whether a live value is one that nobody can set: a failure, say. `verify` tries
+    whether secrets that no server tells are those in use. `elsewhere`: why other platforms lack it.
     """
 
     name: str
@@ -405,6 +407,7 @@ class Kind:
     nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = silent.of_two
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    by_itself: Callable[[Path, Json], bool] = silent.never
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     free_name: bool = False
     elsewhere: str = ""

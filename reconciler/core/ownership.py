@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -12,6 +12,7 @@ from reconciler.core.model import (
     NOTHING,
     Action,
     Body,
+    ByItself,
     Change,
     Code,
     Edit,
@@ -22,6 +23,7 @@ from reconciler.core.model import (
     State,
 )
 from reconciler.core.risk import with_risks
+from reconciler.core.silent import by_somebody
 
 # Below this many owned resources a percentage says nothing.
 POPULATION = 10
@@ -124,12 +126,17 @@ class Keeping:
         return self.book.own[key.kind, key.name]
 
 
-def marked(changes: Iterable[Change], keeping: Keeping, pruned: Set[Key]) -> Iterator[Change]:
+def marked(
+    changes: Iterable[Change],
+    keeping: Keeping,
+    pruned: Set[Key],
+    by_itself: ByItself = by_somebody,
+) -> Iterator[Change]:
     """Each change with whose it is, what that risks, and what is known of its past."""
     for change in changes:
         owned = keeping.book.own.get((change.key.kind, change.key.name))
         owner = _owner(change, owned, keeping.estate)
-        note = _past(change, owned) if owner is Owner.OURS and owned else ""
+        note = _past(change, owned, by_itself) if owner is Owner.OURS and owned else ""
         told = replace(change, owner=owner, note=note)
         yield with_risks(told, _risks(told, owned, keeping, pruned))
 
@@ -159,17 +166,24 @@ def when(owned: Owned) -> str:
     return f"apply {owned.apply[:8]}{commit}, {owned.at}"
 
 
-def _past(change: Change, owned: Owned) -> str:
-    """Told apart: changed in Git since the last apply, or changed by hand behind it."""
+def _past(change: Change, owned: Owned, by_itself: ByItself) -> str:
+    """Told apart: changed in Git since the last apply, changed by hand behind it, or nobody's doing."""
     if change.action is Action.CREATE:
         return f"it was there after {when(owned)}, and is gone"
     applied = dict(flat(owned.settings))
-    by_hand = [edit for edit in change.edits if _by_hand(edit, applied)]
-    if not by_hand:
+    moved = [edit for edit in change.edits if _by_hand(edit, applied)]
+    if not moved:
         return f"changed in Git since {when(owned)}" if change.edits else ""
-    # Where several parts may have a setting of that name, with the part before it.
-    names = ", ".join(" ".join(e.path[1:] if len(e.path) > 2 else e.path[-1:]) for e in by_hand)
-    return f"changed by hand since {when(owned)}: {names}"
+    ill = [edit for edit in moved if by_itself(change.key, edit.path, edit.before)]
+    by_hand = [edit for edit in moved if edit not in ill]
+    told = [f"changed by hand since {when(owned)}: {_names(by_hand)}"] if by_hand else []
+    told += [f"came about by itself since {when(owned)}: {_names(ill)}"] if ill else []
+    return "; ".join(told)
+
+
+def _names(edits: Sequence[Edit]) -> str:
+    """Settings; where several parts may have one of that name, with the part before it."""
+    return ", ".join(" ".join(e.path[1:] if len(e.path) > 2 else e.path[-1:]) for e in edits)
 
 
 def _by_hand(edit: Edit, applied: Mapping[Path, object]) -> bool:

@@ -164,7 +164,8 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     kinds = {change.key.kind for change in changes}
     concerned = kinds | _watching(found, kinds)
     worlds = {name: _world(name, found) for name in found.kinds if name in concerned}
-    changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
+    assessed = assess(changes, found.kinds, worlds)
+    changes = list(marked(assessed, found.keeping, found.pruned, found.by_itself))
     options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
     changes = vetted(found.session, found.drivers, changes)
