@@ -16,9 +16,11 @@ from reconciler.core.model import (
     Change,
     Code,
     Edit,
+    Json,
     Key,
     Owner,
     Path,
+    Resource,
     Risk,
     State,
 )
@@ -188,6 +190,22 @@ def _names(edits: Sequence[Edit]) -> str:
 
 def _by_hand(edit: Edit, applied: Mapping[Path, object]) -> bool:
     return edit.before != applied.get(edit.path)
+
+
+def caught_up(want: Resource, have: Resource, last: Resource) -> dict[Path, Json]:
+    """What was applied otherwise and is live and wanted by now: a hand did it, and the spec has taken it.
+
+    Until it is recorded, the value from before would pass for what kstate applied: whoever sets it again by hand would
+    seem to have done nothing but wait for Git.
+    """
+    if last.settings == want.settings:
+        return {}
+    wanted, live = dict(flat(want.settings)), dict(flat(have.settings))
+    return {
+        path: wanted[path]
+        for path, value in flat(last.settings)
+        if path in wanted and live.get(path) == wanted[path] != value
+    }
 
 
 def limits(cluster: str, changes: Iterable[Change], owned: int, given: Body) -> Iterator[Risk]:

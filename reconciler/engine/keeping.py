@@ -103,7 +103,11 @@ class Keeper:
             self.book.own.pop(at, None)
         elif at in self.book.own:
             old = self.book.own[at]
-            self.book.own[at] = Owned(**{**_fields(old), "protect": record.protect})
+            new: dict[str, Any] = {"protect": record.protect}
+            if record.settings is not None:
+                stamp = {name: getattr(self.stamp, name) for name in ("apply", "commit", "at")}
+                new |= {"settings": record.settings, **stamp}
+            self.book.own[at] = Owned(**{**_fields(old), **new})
         return pages.own(self.cluster_id, *at, self.book.own.get(at))
 
     def intend(self, batch: Sequence[Change]) -> None:

@@ -236,7 +236,10 @@ def record(kept: Bookkeeping) -> str:
         False: "no longer protected",
         None: "gone, and forgotten",
     }
-    return f"{visible(kept.key.cluster)}  {thing(kept.key)}: {done[kept.protect]}"
+    told = (
+        done[kept.protect] if kept.settings is None else "recorded as it is live, and wanted by now"
+    )
+    return f"{visible(kept.key.cluster)}  {thing(kept.key)}: {told}"
 
 
 def off(drift: Drift) -> str:

@@ -252,16 +252,17 @@ def somebody_changes_a_topic_by_hand(story: Story) -> None:
 
 
 def the_change_is_kept(story: Story) -> None:
-    """What is live goes into the YAML, one line of it, through a pull request that has nothing left to apply."""
+    """What is live goes into the YAML, one line of it, through a pull request that writes to no resource."""
     said = story.kstate("drift", "--to-spec")
     assert "topics/orders.yaml:18 config.retention.ms: 7d -> 1d" in said
     [change] = re.findall(r"^\+[^+].*", story.git("diff", "--unified=0"), re.MULTILINE)
     assert change == "+spec: {profile: delete-6, config: {retention.ms: 1d}}"
     story.open(2, "returns are kept for a day")
     assert well(story.workflow("plan", pull=2))["plan"].outputs["changes"] == "0"
-    assert [c for c in story.fake.comments.values() if c["issue"] == 2] == []
+    assert "recorded as it is live, and wanted by now" in story.comment(2)
     assert story.issue["state"] == "open"
     story.merge(2)
+    assert not well(story.workflow("apply"))["apply"].skipped, "what counts as applied is recorded"
     assert well(story.workflow("apply"))["apply"].skipped
     assert live_config(story.live, TOUCHED)["retention.ms"] == "86400000"
 
