@@ -243,6 +243,11 @@ def test_a_fork_is_planned_against_what_the_trusted_side_recorded(
     assert (len(fake.log), ours(fake)) == (requests, [])
     assert reads not in job.log + job.summary
     assert well(forked.workflow("kstate-sarif", {}))["sarif"].skipped
+    # Merged, it is not applied by itself: nobody with a login has planned it before the eyes of a reviewer.
+    fake.merge(1, MERGED)
+    merged = trusted.workflow("kstate-apply", {"environment": "prod"})
+    assert (merged["check"].failed, merged["apply"].skipped) == ("kstate approved: 3", True)
+    assert live["digest"] in merged["check"].summary
     # Another scope has another record, also where its name begins alike.
     other = well(forked.workflow("kstate-plan", {"scope": "spe"}))["fork"]
     assert "retention.ms" not in other.summary
