@@ -135,7 +135,7 @@ def _pin(place: str) -> str:
     if re.fullmatch(r"\S+@[0-9a-f]{40}", place):
         return "This commit and no other: what runs here runs with the logins."
     told = "A tag can be moved, and what it says runs with the logins. Pin its commit instead, the last of"
-    return f"{told}\n    # {lookup(place)}"
+    return f"{told}\n      # {lookup(place)}"
 
 
 def _needs(variables: list[str], workflows: bool) -> Iterator[str]:

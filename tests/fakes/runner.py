@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 TOKEN = re.compile(r"\s*('(?:[^']|'')*'|==|!=|!|&&|\|\||[(),]|[A-Za-z_][\w.-]*)")
 # A condition that says nothing of these is asked only while all went well.
 ANYHOW = re.compile(r"\b(always|cancelled|failure)\(\)")
-SELF = "$/"
+# The Action of this commit: beside its own workflows, and pinned in those of others.
+SELF = re.compile(r"\$/|kstate/kstate@\S+")
 
 
 @dataclass
@@ -119,6 +120,13 @@ class Runner:
         missing = {n for n, about in known.items() if about.get("required")} - inputs.keys()
         assert not missing, f"{name} needs {missing}"
         given = {n: inputs.get(n, about.get("default", "")) for n, about in known.items()}
+        return self._jobs(body, given)
+
+    def own(self, file: Path, inputs: Mapping[str, str] | None = None) -> dict[str, Job]:
+        """Every job of a repository's own workflow, which nobody calls."""
+        return self._jobs(load(file), inputs or {})
+
+    def _jobs(self, body: Any, given: Mapping[str, Any]) -> dict[str, Job]:
         jobs: dict[str, Job] = {}
         for job, about in body["jobs"].items():
             jobs[job] = self._job(about, given, jobs)
@@ -160,7 +168,7 @@ class Runner:
 
     def _step(self, step: Mapping[str, Any], scope: dict[str, Any], job: Job) -> None:
         assert step.keys() <= {"name", "id", "if", "uses", "with", "env", "run"}, step
-        if step.get("uses") == SELF:
+        if SELF.fullmatch(step.get("uses", "")):
             outputs = self._action({n: fill(v, scope) for n, v in step["with"].items()}, job)
         elif "uses" in step:
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]), (
