@@ -71,7 +71,7 @@ def init(
         typer.Option(
             "--workflows",
             metavar="OWNER/REPO@COMMIT",
-            help=f"kstate's reusable workflows; `none` for none. Default: {HOME}, at this very version.",
+            help=f"Whose Action the workflows use; `none` for no workflows. Default: {HOME}, at this version.",
         ),
     ] = None,
 ) -> None:
@@ -91,7 +91,7 @@ def init(
         _platform(platform),
         _owner(ask("Who agrees to changes, as @org/team (nothing for nobody)", owner, "")),
         ask.yes("Examples to look at", example, default=True),
-        _workflows(ask("kstate's reusable workflows (`none` for none)", workflows, HOME)),
+        _workflows(ask("kstate's Action for the workflows (`none` for none)", workflows, HOME)),
     )
     made = files(answers)
     _check_free(target, made)

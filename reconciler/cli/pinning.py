@@ -1,4 +1,4 @@
-"""Where kstate's reusable workflows are to come from in, which of their versions to pin out."""
+"""Whose Action a repository's workflows are to use in, which of its versions to pin out."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ def moves(place: str) -> str:
     _, _, ref = place.partition("@")
     if COMMIT.fullmatch(ref):
         return ""
-    return f"the workflows are those of tag {ref}, which can be moved; pin its commit, the last of: {lookup(place)}"
+    return f"the workflows use the tag {ref}, which can be moved; pin its commit, the last of: {lookup(place)}"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core.diff import edits, flat
-from reconciler.core.model import NOTHING, Body, ByItself, Code, Json, Key, Path, Resource, State
+from reconciler.core.model import NOTHING, Body, Code, Json, Key, Path, Resource, State
 from reconciler.core.plan import plain, sha256
 from reconciler.core.silent import by_somebody
 
@@ -145,6 +145,8 @@ class Drift:
 
 
 Whole = Callable[[Key], bool]
+# Whether a live value of this resource is one that nobody can set.
+ByItself = Callable[[Key, Path, Json], bool]
 
 
 def compare(

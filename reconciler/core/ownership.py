@@ -8,11 +8,11 @@ from typing import cast
 
 from reconciler.core.book import Book, Owned
 from reconciler.core.diff import drop_unset, flat, nest
+from reconciler.core.drift import ByItself
 from reconciler.core.model import (
     NOTHING,
     Action,
     Body,
-    ByItself,
     Change,
     Code,
     Edit,

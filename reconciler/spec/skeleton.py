@@ -71,7 +71,7 @@ class NewCluster:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Everything that is asked. `workflows` is OWNER/REPO@REF of kstate's own, empty for a repository without them."""
+    """Everything that is asked. `workflows` is OWNER/REPO@REF of the Action, empty for a repository without them."""
 
     estate: str
     clusters: tuple[NewCluster, ...]
