@@ -102,12 +102,7 @@ class Keeper:
         if record.protect is None:
             self.book.own.pop(at, None)
         elif at in self.book.own:
-            old = self.book.own[at]
-            new: dict[str, Any] = {"protect": record.protect}
-            if record.settings is not None:
-                stamp = {name: getattr(self.stamp, name) for name in ("apply", "commit", "at")}
-                new |= {"settings": record.settings, **stamp}
-            self.book.own[at] = Owned(**{**_fields(old), **new})
+            self.book.own[at] = renewed(self.book.own[at], record, self.stamp)
         return pages.own(self.cluster_id, *at, self.book.own.get(at))
 
     def intend(self, batch: Sequence[Change]) -> None:
@@ -188,6 +183,15 @@ def _at(change: Change) -> str:
 
 def _fields(owned: Owned) -> dict[str, Any]:
     return {name: getattr(owned, name) for name in Owned.__dataclass_fields__}
+
+
+def renewed(old: Owned, record: Bookkeeping, stamp: Owned) -> Owned:
+    """What is owned, as a plan's record has it: who applied it is told anew only where settings are."""
+    new: dict[str, Any] = {"protect": record.protect}
+    if record.settings is not None:
+        new |= {name: getattr(stamp, name) for name in ("apply", "commit", "at")}
+        new["settings"] = record.settings
+    return Owned(**{**_fields(old), **new})
 
 
 def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:
