@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from reconciler.clients.kafka import Kafka, batches
@@ -187,11 +187,11 @@ def _fields(owned: Owned) -> dict[str, Any]:
 
 def renewed(old: Owned, record: Bookkeeping, stamp: Owned) -> Owned:
     """What is owned, as a plan's record has it: who applied it is told anew only where settings are."""
-    new: dict[str, Any] = {"protect": record.protect}
-    if record.settings is not None:
-        new |= {name: getattr(stamp, name) for name in ("apply", "commit", "at")}
-        new["settings"] = record.settings
-    return Owned(**{**_fields(old), **new})
+    kept = replace(old, protect=bool(record.protect))
+    if record.settings is None:
+        return kept
+    told = {"apply": stamp.apply, "commit": stamp.commit, "at": stamp.at}
+    return replace(kept, settings=record.settings, **told)
 
 
 def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:
