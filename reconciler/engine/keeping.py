@@ -190,8 +190,8 @@ def renewed(old: Owned, record: Bookkeeping, stamp: Owned) -> Owned:
     kept = replace(old, protect=bool(record.protect))
     if record.settings is None:
         return kept
-    told = {"apply": stamp.apply, "commit": stamp.commit, "at": stamp.at}
-    return replace(kept, settings=record.settings, **told)
+    kept = replace(kept, apply=stamp.apply, commit=stamp.commit, at=stamp.at)
+    return replace(kept, settings=record.settings)
 
 
 def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:
