@@ -22,15 +22,23 @@ def load(text: str) -> Any:
 
 
 def callers() -> dict[str, Any]:
-    """The workflows that the docs show, by the one they call."""
+    """The workflows that the docs show, by the one that their first job calls."""
     found = {}
     for page in PAGES:
         for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
-            if "kstate/kstate/.github/workflows" in block:
+            if "kstate/kstate/.github/workflows" in block and block.startswith("name:"):
                 body = load(block)
-                uses = body["jobs"]["kstate"]["uses"]
-                found[uses.partition("workflows/")[2].partition("@")[0]] = body
+                found[called(next(iter(body["jobs"].values())))] = body
     return found
+
+
+def calls() -> dict[str, Any]:
+    """The jobs of those, by the workflow that each calls."""
+    return {called(job): job for body in callers().values() for job in body["jobs"].values()}
+
+
+def called(job: Any) -> str:
+    return str(job["uses"].partition("workflows/")[2].partition("@")[0])
 
 
 def steps(body: Any) -> list[Any]:
@@ -60,6 +68,8 @@ def test_each_job_has_just_what_it_needs(file: Path) -> None:
     assert set(body["on"]) == {"workflow_call"}
     for name, job in body["jobs"].items():
         allowed = {"contents": "read", "id-token": "write"}
+        if name == "sarif":
+            allowed = {"actions": "read", "security-events": "write"}
         allowed |= {"issues": "write"} if file.stem == "kstate-drift" else {}
         allowed |= {"pull-requests": "write"} if name in ("plan", "apply") else {}
         allowed |= {"pull-requests": "read"} if name == "check" else {}
@@ -81,25 +91,29 @@ def test_a_fork_is_given_no_secret_and_no_environment() -> None:
     ]
     offline = job["steps"][-1]["with"]
     assert (offline["notify"], "snapshot" in offline) == ("false", True)
+    # What a fork is planned against lies where its own files cannot, and only the main branch's runs write it.
+    [kept] = [step["with"] for step in job["steps"] if "actions/cache/restore@" in step["uses"]]
+    assert kept["path"] == offline["snapshot"] == "${{ runner.temp }}/kstate-snapshot.json"
+    writers = {file.stem for file in CALLED if "actions/cache/save@" in file.read_text()}
+    assert writers == {"kstate-drift"}
     assert not any("pull_request_target" in file.read_text() for file in FOLDER.glob("*.yml"))
 
 
 @pytest.mark.parametrize("file", CALLED, ids=lambda file: file.name)
 def test_the_docs_show_a_caller_that_grants_just_that(file: Path) -> None:
-    called, caller = load(file.read_text()), callers()[file.name]
-    job = caller["jobs"]["kstate"]
-    about = called["on"]["workflow_call"]
-    assert caller["permissions"] == {}
-    assert job["with"].keys() <= about["inputs"].keys()
-    assert job["secrets"].keys() <= about["secrets"].keys()
+    own, job = load(file.read_text()), calls()[file.name]
+    about = own["on"]["workflow_call"]
+    assert all(caller["permissions"] == {} for caller in callers().values())
+    assert job.get("with", {}).keys() <= about["inputs"].keys()
+    assert job.get("secrets", {}).keys() <= about.get("secrets", {}).keys()
     rank = {"read": 0, "write": 1}
     needed: dict[str, str] = {}
-    for inner in called["jobs"].values():
+    for inner in own["jobs"].values():
         for name, level in inner["permissions"].items():
             needed[name] = max(needed.get(name, "read"), level, key=rank.__getitem__)
     assert job["permissions"] == needed
     required = {n for n, about in about["inputs"].items() if about.get("required")}
-    assert required <= job["with"].keys()
+    assert required <= job.get("with", {}).keys()
 
 
 def test_the_table_of_permissions_is_that_of_the_workflows() -> None:
@@ -108,6 +122,7 @@ def test_the_table_of_permissions_is_that_of_the_workflows() -> None:
     titles = {
         ("kstate-plan", "plan"): "plan",
         ("kstate-plan", "fork"): "plan of a fork",
+        ("kstate-sarif", "sarif"): "sarif",
         ("kstate-apply", "check"): "apply: is it what was approved",
         ("kstate-apply", "apply"): "apply",
         ("kstate-drift", "drift"): "drift",

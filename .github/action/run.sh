@@ -50,7 +50,20 @@ plan() {
   kstate plan "$KSTATE_SPEC" --format github --out "$files/plan.json" "${narrowed[@]}" "${offline[@]}"
   local code=$?
   if [[ -f "$files/plan.json" ]]; then tell "$files/plan.json" --comment; else tell --comment; fi
+  [[ -n "${KSTATE_SARIF:-}" ]] && sarif "$code"
   return "$code"
+}
+
+# What the plan found, or where the spec is wrong. Where nothing could be looked at there is no file: an empty one
+# would close what was found before.
+sarif() {
+  rm -f "$KSTATE_SARIF"
+  if [[ -f "$files/plan.json" ]]; then
+    kstate show "$files/plan.json" --format sarif > "$KSTATE_SARIF"
+  elif [[ "$1" == 64 ]]; then
+    kstate validate "$KSTATE_SPEC" --format sarif ${KSTATE_VALUES:+--values "$KSTATE_VALUES"} > "$KSTATE_SARIF"
+  fi
+  return 0
 }
 
 # Planned again, here and now; the very file whose digest was approved is what is applied.
@@ -90,14 +103,24 @@ drift() {
   return "$code"
 }
 
+# What is live, for plans that get no login.
+snapshot() {
+  if [[ -z "${KSTATE_SNAPSHOT:-}" ]]; then
+    echo "::error title=kstate::the input snapshot names no file to write"
+    return 64
+  fi
+  kstate snapshot "$KSTATE_SPEC" --out "$KSTATE_SNAPSHOT" "${narrowed[@]}"
+}
+
 case "${KSTATE_RUN:-}" in
   validate) kstate validate "$KSTATE_SPEC" --format github ${KSTATE_VALUES:+--values "$KSTATE_VALUES"} ;;
   plan) plan ;;
   approved) with_token approved --format github --scope "$KSTATE_SCOPE" --as "$KSTATE_LOGIN" ;;
   apply) apply ;;
   drift) drift ;;
+  snapshot) snapshot ;;
   *)
-    echo "::error title=kstate::the input run must be validate, plan, approved, apply or drift"
+    echo "::error title=kstate::the input run must be validate, plan, approved, apply, drift or snapshot"
     (exit 64)
     ;;
 esac

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli.pinning import HOME
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.spec.skeleton import Answers, NewCluster
 
-WORKFLOWS = "kstate/kstate@main"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
 # A bootstrap address, or a reference to one; nothing that could end a YAML text.
 ADDRESS = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:\S+|[A-Za-z0-9.\[\]:_-]+:[0-9]+)")
 URL = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|https?://[^\s@]+)")
 OWNER = re.compile(r"@[A-Za-z0-9-]+(/[A-Za-z0-9._-]+)?")
-PLACE = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+@[A-Za-z0-9._/-]+")
+PLACE = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+(@[A-Za-z0-9._/-]+)?")
 
 
 def register(app: typer.Typer) -> None:
@@ -69,8 +70,8 @@ def init(
         str | None,
         typer.Option(
             "--workflows",
-            metavar="OWNER/REPO@REF",
-            help=f"Where kstate's reusable workflows are; `none` for none. Default: {WORKFLOWS}.",
+            metavar="OWNER/REPO@COMMIT",
+            help=f"Whose Action the workflows use; `none` for no workflows. Default: {HOME}, at this version.",
         ),
     ] = None,
 ) -> None:
@@ -90,7 +91,7 @@ def init(
         _platform(platform),
         _owner(ask("Who agrees to changes, as @org/team (nothing for nobody)", owner, "")),
         ask.yes("Examples to look at", example, default=True),
-        _workflows(ask("kstate's reusable workflows (`none` for none)", workflows, WORKFLOWS)),
+        _workflows(ask("kstate's Action for the workflows (`none` for none)", workflows, HOME)),
     )
     made = files(answers)
     _check_free(target, made)
@@ -200,7 +201,7 @@ def _fits(option: str, text: str, form: re.Pattern[str]) -> str:
         ADDRESS: "HOST:PORT, env:NAME or file:PATH",
         URL: "http(s)://... without a user in it, or env:NAME",
         OWNER: "@ORG/TEAM or @USER, as GitHub knows them",
-        PLACE: "OWNER/REPO@REF",
+        PLACE: "OWNER/REPO or OWNER/REPO@COMMIT",
     }[form]
     raise BadUsage(f"{option} {shell(text)}: expected {expected}")
 
@@ -219,7 +220,9 @@ def _owner(text: str) -> str:
 
 
 def _workflows(text: str) -> str:
-    return "" if text in ("", "none") else _fits("--workflows", text, PLACE)
+    from reconciler.cli.pinning import pinned
+
+    return "" if text in ("", "none") else pinned(_fits("--workflows", text, PLACE))
 
 
 def _check_free(target: Path, made: Iterable[str]) -> None:
@@ -251,6 +254,10 @@ def _write(target: Path, made: dict[str, str]) -> None:
 
 
 def _next(answers: Answers, place: str) -> Iterable[str]:
+    from reconciler.cli.pinning import moves
+
+    if answers.workflows and (told := moves(answers.workflows)):
+        yield f"note: {told}"
     yield f"next: kstate validate {place}, and git init, if it is no repository yet"
     variables = list(dict.fromkeys(v for cluster in answers.clusters for v in cluster.variables))
     if variables:

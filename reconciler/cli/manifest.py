@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 VERBS = ("plan", "apply", "drift")
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+# Exit codes that another try only finds again: changes or drift, refused, stale, bad usage.
+SETTLED = [2, 3, 4, 64]
+# Whoever has no user of that number in the image has one here: the number is all that is needed.
+USER = 10001
 # Words of an image, a folder: what needs no quoting in a shell, and cannot be taken for an option.
 PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9._/:@-]*")
 
@@ -78,31 +82,55 @@ def _job(groups: Sequence[Group], job: Job) -> dict[str, Any]:
             # One group that fails is tried once more, and never keeps another from its turn.
             "backoffLimitPerIndex": 1,
             "maxFailedIndexes": len(groups),
+            "podFailurePolicy": {"rules": [_final()]},
             "template": {"spec": _pod(job)},
         },
     }
 
 
+def _final() -> dict[str, Any]:
+    codes = {"containerName": "kstate", "operator": "In", "values": SETTLED}
+    return {"action": "FailIndex", "onExitCodes": codes}
+
+
 def _pod(job: Job) -> dict[str, Any]:
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(job)],
+        "volumes": [
+            {"name": "groups", "configMap": {"name": f"{job.name}-groups"}},
+            # A client key is a file there for as long as it takes to open it: in memory, on no disk.
+            {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        ],
+    }
+
+
+def _container(job: Job) -> dict[str, Any]:
     secret = {"envFrom": [{"secretRef": {"name": job.secret}}]} if job.secret else {}
     agreed = " --yes" if job.run == "apply" else ""
     command = f"exec kstate {job.run} {job.folder} $(cat /groups/$JOB_COMPLETION_INDEX){agreed}"
     return {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [
-            {
-                "name": "kstate",
-                "image": job.image,
-                "command": ["sh", "-c", f"{command} --format json"],
-                **secret,
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": [{"name": "groups", "mountPath": "/groups", "readOnly": True}],
-            }
+        "name": "kstate",
+        "image": job.image,
+        "command": ["sh", "-c", f"{command} --format json"],
+        **secret,
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+            "limits": {"memory": "512Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "groups", "mountPath": "/groups", "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # of this pod alone
         ],
-        "volumes": [{"name": "groups", "configMap": {"name": f"{job.name}-groups"}}],
     }

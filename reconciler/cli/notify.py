@@ -85,8 +85,9 @@ def _or_warn(what: str, act: Callable[[], None]) -> bool:
     try:
         act()
     except Exception as error:  # noqa: BLE001  # a defect of ours included: the report is what counts
-        known = isinstance(error, KstateError)
-        words = f"{error.message} {error.hint}" if known else f"{type(error).__name__}: {error}"  # type: ignore[attr-defined]
+        words = f"{type(error).__name__}: {error}"
+        if isinstance(error, KstateError):
+            words = ". ".join(filter(None, (error.message.rstrip("."), error.hint)))
         tell(f"warning: {what} could not be told: {visible(words.strip())}")
         if os.environ.get("GITHUB_ACTIONS") == "true":
             note = Note(WARNING, "kstate notify", f"{what} could not be told: {words.strip()}")

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.core.diff import edits, flat
 from reconciler.core.model import NOTHING, Body, Code, Json, Key, Path, Resource, State
 from reconciler.core.plan import plain, sha256
+from reconciler.core.silent import by_somebody
 
 FORMAT = "kstate.drift/v1"
 
@@ -46,8 +47,8 @@ CODES = (
     Code(
         "KS137",
         "Not well",
-        "The resource is there and does not do what it is for: a failed task, say, or a mirror that copies nothing. Its"
-        " own words stand beside the code.",
+        "The resource is there and does not do what it is for: a failed task, say, or a mirror that copies nothing."
+        " Nobody has set it so. Its own words stand beside the code.",
     ),
 )
 # The code of each kind of drift, for reports that go by codes.
@@ -129,6 +130,14 @@ class Drift:
         return tuple(f for f in self.findings if f.what is What.PENDING)
 
     @property
+    def off(self) -> dict[Key, bool]:
+        """Each resource that has drifted, once; True where all that is to be said of it is that it is not well."""
+        found: dict[Key, bool] = {}
+        for finding in self.drifted:
+            found[finding.key] = found.get(finding.key, True) and finding.what is What.UNHEALTHY
+        return found
+
+    @property
     def fingerprint(self) -> str:
         """The same drift has the same fingerprint, whenever and wherever it is seen; empty where there is none."""
         told = [[str(f.key), str(f.what), _fields_json(f)] for f in self.drifted]
@@ -136,14 +145,31 @@ class Drift:
 
 
 Whole = Callable[[Key], bool]
+# Whether a live value of this resource is one that nobody can set.
+ByItself = Callable[[Key, Path, Json], bool]
 
 
-def compare(want: State, live: State, last: State, whole: Whole) -> Iterator[Finding]:
-    """Every difference, by key. `last` is what was applied by us; what is not in there, nobody recorded."""
+def compare(
+    want: State, live: State, last: State, whole: Whole, by_itself: ByItself = by_somebody
+) -> Iterator[Finding]:
+    """Every difference, by key. `last` is what was applied by us; what is not in there, nobody recorded.
+
+    Of what came about `by_itself` nobody is said to have changed it: it is a finding of its own.
+    """
     for key in sorted(want.keys() | last.keys()):
         found = _one(key, want.get(key), live.get(key), last.get(key), whole=whole(key))
         if found is not None:
-            yield found
+            yield from _apart(found, by_itself)
+
+
+def _apart(finding: Finding, by_itself: ByItself) -> Iterator[Finding]:
+    """What somebody did, and what came about by itself."""
+    ill = tuple(f for f in finding.fields if by_itself(finding.key, f.path, f.live))
+    rest = tuple(f for f in finding.fields if f not in ill)
+    if not ill or rest:
+        yield replace(finding, fields=rest)
+    if ill:
+        yield replace(finding, what=What.UNHEALTHY, fields=ill)
 
 
 def _one(

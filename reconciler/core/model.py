@@ -280,9 +280,7 @@ class Driver(Protocol):
         """How many changes one call of `write` may carry."""
 
     def read(self, session: Session, scope: Scope) -> Iterable[Resource]: ...
-
     def vet(self, session: Session, changes: Sequence[Change]) -> Mapping[Key, Sequence[Risk]]: ...
-
     def write(self, session: Session, changes: Sequence[Change]) -> Iterable[Outcome]: ...
 
 
@@ -364,18 +362,18 @@ class Kind:
     `name` stands in keys (`topic`), `document` in YAML (`Topic`). `resources`: what a document means on a platform,
     purely. `check` finds what is wrong with one document, `among` what is wrong between documents of the kind and
     Cluster documents. `after` names kinds whose creations come first and whose deletions come last; `tier` orders
-    changes of one action, smallest first; `needs` are names of the same kind that settings stand upon. `steps` are
-    the writes of a change in words. `whole`: a write replaces everything, so everything is compared. `complete`: an
-    update carries all that is wanted. `facts`: its resources carry preconditions. `free_name`: a document's name is
-    for people only. `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, `owned_as` the
-    part of a name that they are compared with. `rights` are what a login needs. `unseen`: settings that no server
-    tells. `secrets` are settings that hold references, resolved before anything is written. `documents` is the
-    reverse of `resources`, for an import; a body may have `texts` beside its `spec`: what a member of it names as a
-    file, with its suffix; `unsaid` is why there is none for a live resource. `recalled` is a resource of a snapshot
-    as a read of this scope would have it; `foreseen` what can be said of changes from those alone. `placed` fills in
-    what a document takes from Cluster documents; `nearby` is where else its rules look. `covers`: live keys that a
-    resource keeps on its own. `watches` are rules over changes of other kinds. `health` is how live resources are
-    doing, for drift. `verify` tries whether secrets that no server tells are those in use. `elsewhere`: why other
+    changes of one action, smallest first; `needs` are names of the same kind that settings stand upon. `steps` are the
+    writes of a change in words. `whole`: a write replaces everything, so everything is compared. `complete`: an update
+    carries all that is wanted. `facts`: its resources carry preconditions. `free_name`: a document's name is for people
+    only. `owns` is the list of prefixes in a Cluster's `owns` that speaks of this kind, `owned_as` the part of a name
+    that they are compared with. `rights` are what a login needs. `unseen`: settings that no server tells. `secrets` are
+    settings that hold references, resolved before anything is written. `documents` is the reverse of `resources`, for
+    an import; a body may have `texts` beside its `spec`: what a member of it names as a file, with its suffix; `unsaid`
+    is why there is none for a live resource. `recalled` is a resource of a snapshot as a read of this scope would have
+    it; `foreseen` what can be said of changes from those alone. `placed` fills in what a document takes from Cluster
+    documents; `nearby` is where else its rules look. `covers`: live keys that a resource keeps on its own. `watches`
+    are rules over changes of other kinds. `health` is how live ones do, for drift, `by_itself` whether a value is one
+    nobody sets: a failure. `verify` tries whether secrets that no server tells are those in use. `elsewhere`: why other
     platforms lack it.
     """
 
@@ -406,6 +404,7 @@ class Kind:
     nearby: Callable[[Resource, str], Iterable[tuple[str, str]]] = silent.of_two
     covers: Callable[[Resource, Iterable[Key]], Iterable[Key]] = silent.of_two
     health: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
+    by_itself: Callable[[Path, Json], bool] = silent.never
     verify: Callable[[Session, Sequence[Resource]], Iterable[Condition]] = silent.of_two
     free_name: bool = False
     elsewhere: str = ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 from reconciler.core.book import Book, Owned
 from reconciler.core.diff import drop_unset, flat, nest
+from reconciler.core.drift import ByItself
 from reconciler.core.model import (
     NOTHING,
     Action,
@@ -15,13 +16,16 @@ from reconciler.core.model import (
     Change,
     Code,
     Edit,
+    Json,
     Key,
     Owner,
     Path,
+    Resource,
     Risk,
     State,
 )
 from reconciler.core.risk import with_risks
+from reconciler.core.silent import by_somebody
 
 # Below this many owned resources a percentage says nothing.
 POPULATION = 10
@@ -128,12 +132,17 @@ class Keeping:
         return self.book.own[key.kind, key.name]
 
 
-def marked(changes: Iterable[Change], keeping: Keeping, pruned: Set[Key]) -> Iterator[Change]:
+def marked(
+    changes: Iterable[Change],
+    keeping: Keeping,
+    pruned: Set[Key],
+    by_itself: ByItself = by_somebody,
+) -> Iterator[Change]:
     """Each change with whose it is, what that risks, and what is known of its past."""
     for change in changes:
         owned = keeping.book.own.get((change.key.kind, change.key.name))
         owner = _owner(change, owned, keeping.estate)
-        note = _past(change, owned) if owner is Owner.OURS and owned else ""
+        note = _past(change, owned, by_itself) if owner is Owner.OURS and owned else ""
         told = replace(change, owner=owner, note=note)
         yield with_risks(told, _risks(told, owned, keeping, pruned))
 
@@ -163,21 +172,44 @@ def when(owned: Owned) -> str:
     return f"apply {owned.apply[:8]}{commit}, {owned.at}"
 
 
-def _past(change: Change, owned: Owned) -> str:
-    """Told apart: changed in Git since the last apply, or changed by hand behind it."""
+def _past(change: Change, owned: Owned, by_itself: ByItself) -> str:
+    """Told apart: changed in Git since the last apply, changed by hand behind it, or nobody's doing."""
     if change.action is Action.CREATE:
         return f"it was there after {when(owned)}, and is gone"
     applied = dict(flat(owned.settings))
-    by_hand = [edit for edit in change.edits if _by_hand(edit, applied)]
-    if not by_hand:
+    moved = [edit for edit in change.edits if _by_hand(edit, applied)]
+    if not moved:
         return f"changed in Git since {when(owned)}" if change.edits else ""
-    # Where several parts may have a setting of that name, with the part before it.
-    names = ", ".join(" ".join(e.path[1:] if len(e.path) > 2 else e.path[-1:]) for e in by_hand)
-    return f"changed by hand since {when(owned)}: {names}"
+    ill = [edit for edit in moved if by_itself(change.key, edit.path, edit.before)]
+    by_hand = [edit for edit in moved if edit not in ill]
+    told = [f"changed by hand since {when(owned)}: {_names(by_hand)}"] if by_hand else []
+    told += [f"came about by itself since {when(owned)}: {_names(ill)}"] if ill else []
+    return "; ".join(told)
+
+
+def _names(edits: Sequence[Edit]) -> str:
+    """Settings; where several parts may have one of that name, with the part before it."""
+    return ", ".join(" ".join(e.path[1:] if len(e.path) > 2 else e.path[-1:]) for e in edits)
 
 
 def _by_hand(edit: Edit, applied: Mapping[Path, object]) -> bool:
     return edit.before != applied.get(edit.path)
+
+
+def caught_up(want: Resource, have: Resource, last: Resource) -> dict[Path, Json]:
+    """What was applied otherwise and is live and wanted by now: a hand did it, and the spec has taken it.
+
+    Until it is recorded, the value from before would pass for what kstate applied: whoever sets it again by hand would
+    seem to have done nothing but wait for Git.
+    """
+    if last.settings == want.settings:
+        return {}
+    wanted, live = dict(flat(want.settings)), dict(flat(have.settings))
+    return {
+        path: wanted[path]
+        for path, value in flat(last.settings)
+        if path in wanted and live.get(path) == wanted[path] != value
+    }
 
 
 def limits(cluster: str, changes: Iterable[Change], owned: int, given: Body) -> Iterator[Risk]:

@@ -38,10 +38,14 @@ class ClusterPlan:
 
 @dataclass(frozen=True, slots=True)
 class Bookkeeping:
-    """A record that no longer says what is so: protection given or taken away, or (None) the resource is gone."""
+    """A record that no longer says what is so: protection given or taken away, or (None) the resource is gone.
+
+    `settings` are to count as applied from now on: live already, wanted by now, and applied otherwise before.
+    """
 
     key: Key
     protect: bool | None
+    settings: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +148,14 @@ def cluster_digest(plan: Plan, cluster: ClusterPlan) -> str:
 
 def _kept(plan: Plan, cluster: str) -> list[object]:
     """What becomes of ownership and protection, where anything does: it decides what can be deleted later."""
-    records = [[str(r.key), r.protect] for r in plan.records if r.key.cluster == cluster]
+    records = [_record(r) for r in plan.records if r.key.cluster == cluster]
     protected = sorted(str(key) for key in plan.protected if key.cluster == cluster)
     return [records, protected] if records or protected else []
+
+
+def _record(kept: Bookkeeping) -> list[object]:
+    caught_up = [] if kept.settings is None else [plain(kept.settings)]
+    return [str(kept.key), kept.protect, *caught_up]
 
 
 def _work(change: Change) -> list[object]:
@@ -194,7 +203,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "risks": [risk_json(risk) for risk in plan.risks],
         "waves": [[change_json(change) for change in wave] for wave in plan.waves],
-        "records": [{"key": str(r.key), "protect": r.protect} for r in plan.records],
+        "records": [_record_json(r) for r in plan.records],
         "protected": [str(key) for key in plan.protected],
         "unmanaged": list(plan.unmanaged),
         "notices": list(plan.notices),
@@ -277,6 +286,11 @@ def _object(data: bytes) -> dict[str, Any]:
     return body
 
 
+def _record_json(kept: Bookkeeping) -> dict[str, Any]:
+    caught_up = {} if kept.settings is None else {"settings": plain(kept.settings)}
+    return {"key": str(kept.key), "protect": kept.protect, **caught_up}
+
+
 def from_json(body: Mapping[str, Any]) -> Plan:
     """The plan in a JSON body whose seal was checked already."""
     return Plan(
@@ -290,7 +304,10 @@ def from_json(body: Mapping[str, Any]) -> Plan:
         root=body["spec"]["root"],
         ledger=body["spec"]["ledger"],
         protected=tuple(Key.parse(key) for key in body["protected"]),
-        records=tuple(Bookkeeping(Key.parse(r["key"]), r["protect"]) for r in body["records"]),
+        records=tuple(
+            Bookkeeping(Key.parse(r["key"]), r["protect"], r.get("settings"))
+            for r in body["records"]
+        ),
         partial=body["partial"],
         only=tuple(body["only"]),
         unchanged=body["summary"]["unchanged"],

@@ -17,6 +17,16 @@ def of_two(_thing: object, _other: object) -> tuple[()]:
     return ()
 
 
+def never(_thing: object, _other: object) -> bool:
+    """Not so, of anything."""
+    return False
+
+
+def by_somebody(_key: object, _path: object, _live: object) -> bool:
+    """Whatever is live, somebody has set it so: it did not come about by itself."""
+    return False
+
+
 def no_words(_thing: object) -> str:
     """No particular reason."""
     return "no document can mean it"

@@ -32,7 +32,7 @@ from reconciler.spec.yaml import read
 
 OTHERWISE = {
     What.GONE: "it is gone; take its document out, or put it back with `kstate apply`",
-    What.UNHEALTHY: "it is as asked for, and does not do well",
+    What.UNHEALTHY: "nobody set it so, and no document can ask for it: it is not well",
 }
 
 

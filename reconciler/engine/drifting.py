@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -85,7 +85,15 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         want = {key: r for key, r in found.want.state.items() if matches(key, options.only)}
         last = {key: r for key, r in found.last.items() if matches(key, options.only)}
         whole = {name for name, kind in kinds.items() if kind.whole}
-        findings = list(compare(want, found.live, last, lambda key: key.kind in whole))
+        findings = list(
+            compare(
+                want,
+                found.live,
+                last,
+                lambda key: key.kind in whole,
+                found.by_itself,
+            )
+        )
         appliers = _appliers(spec, found, options) if _by_hand(findings) else {}
         told = tuple(_told(finding, found, appliers) for finding in findings)
         ours = {*found.want.state, *found.want.absent, *found.last}
@@ -103,7 +111,20 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         about = (found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere)
         seen = Seen(*about, extra, trouble, well)
     notices = tuple(said(found.hidden))
-    return _Part(seen, (*told, *ill), notices, found.matched, want, found.live)
+    return _Part(seen, tuple(_joined(told, ill)), notices, found.matched, want, found.live)
+
+
+def _joined(told: Iterable[Finding], ill: Sequence[Finding]) -> Iterator[Finding]:
+    """What is not well stands once for each reason: what was compared of it, with its own words on how it does."""
+    left = list(ill)
+    for finding in told:
+        reason = next((one for one in left if one.key == finding.key), None)
+        if finding.what is not What.UNHEALTHY or reason is None:
+            yield finding
+        else:
+            left.remove(reason)
+            yield replace(finding, note=reason.note)
+    yield from left
 
 
 def _by_hand(findings: Iterable[Finding]) -> bool:
@@ -158,6 +179,8 @@ def _told(finding: Finding, found: Survey, appliers: Mapping[str, _Apply]) -> Fi
         return replace(finding, sources=sources, note="nobody recorded who set it")
     by = appliers.get(owned.apply)
     note = f"last set by {when(owned)}" + (f" by {by.who}" if by else "")
+    if finding.what is What.UNHEALTHY:
+        note = f"nobody set it so; {note}"
     return replace(
         finding, sources=sources, note=note, after=owned.at if by and not by.narrowed else ""
     )

@@ -163,7 +163,7 @@ class Keeper:
         old = self.book.own.get(at)
         if old is None or record.protect is None:
             return self.owns(at, None)
-        return self.owns(at, replace(old, protect=record.protect))
+        return self.owns(at, renewed(old, record, self.stamp))
 
     def sure(self) -> None:
         """Right before a batch is sent. Raises Busy when the lock is not safely ours any more."""
@@ -272,6 +272,15 @@ def _parts(batch: Sequence[Change]) -> Iterator[Sequence[Change]]:
 def _told(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     told = [{"key": str(o.key), "status": str(o.status), "words": o.words} for o in outcomes]
     return [{"outcomes": list(part)} for part in batches(told, OUTCOMES)]
+
+
+def renewed(old: Owned, record: Bookkeeping, stamp: Owned) -> Owned:
+    """What is owned, as a plan's record has it: who applied it is told anew only where settings are."""
+    kept = replace(old, protect=bool(record.protect))
+    if record.settings is None:
+        return kept
+    kept = replace(kept, apply=stamp.apply, commit=stamp.commit, at=stamp.at)
+    return replace(kept, settings=record.settings)
 
 
 def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:

@@ -25,7 +25,7 @@ from reconciler.core.model import (
     World,
 )
 from reconciler.core.order import order
-from reconciler.core.ownership import Keeping, limits, marked
+from reconciler.core.ownership import caught_up, limits, marked
 from reconciler.core.plan import Bookkeeping, ClusterPlan, Plan, Stage
 from reconciler.core.risk import assess, destroying, doubted, protect, watching, with_risks
 from reconciler.engine.clusters import (
@@ -149,7 +149,7 @@ def _look(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
         unmanaged,
         elsewhere,
         (*found.risks, *limits(document.name, changes, owned, bounds)),
-        tuple(_records(want, keeping, found.live, options.only, document.name)),
+        tuple(_records(found, changed, options.only)),
         tuple(sorted(changed & want.protected)),
         tuple(_notices(spec, found)),
         found.matched,
@@ -164,7 +164,8 @@ def _assessed(found: Survey, options: Options) -> list[Change]:
     kinds = {change.key.kind for change in changes}
     concerned = kinds | _watching(found, kinds)
     worlds = {name: _world(name, found) for name in found.kinds if name in concerned}
-    changes = list(marked(assess(changes, found.kinds, worlds), found.keeping, found.pruned))
+    assessed = assess(changes, found.kinds, worlds)
+    changes = list(marked(assessed, found.keeping, found.pruned, found.by_itself))
     options.say(Event(Step.VETTING, cluster, total=len(changes)))
     changes = [replace(c, steps=tuple(found.kinds[c.key.kind].steps(c))) for c in changes]
     changes = vetted(found.session, found.drivers, changes)
@@ -211,21 +212,28 @@ class Aims:
     last: State
 
 
-def _records(
-    want: Desired, keeping: Keeping, live: State, only: Sequence[str], cluster: str
-) -> list[Bookkeeping]:
-    """Records that are no longer so: protection that was given or taken away, and what is gone for good."""
+def _records(found: Survey, changed: Set[Key], only: Sequence[str]) -> list[Bookkeeping]:
+    """Records that are no longer so: protection given or taken away, what is gone for good, what was accepted."""
+    keeping, want = found.keeping, found.want
     if keeping.trouble:
         return []
-    last, wanted = keeping.last(cluster), want.state
-    gone = [Bookkeeping(key, None) for key in last if key not in wanted and key not in live]
-    turned = [
-        Bookkeeping(key, key in want.protected)
-        for key in keeping.protected(cluster) ^ want.protected
-        if key in last and key in wanted
+    last = keeping.last(found.cluster)
+    gone = [Bookkeeping(k, None) for k in last if k not in want.state and k not in found.live]
+    turned = keeping.protected(found.cluster) ^ want.protected
+    kept = last.keys() & want.state.keys()
+    behind = {
+        key: nest(sorted((dict(flat(last[key].settings)) | taken).items()))
+        for key in (kept & found.last.keys()) - changed
+        if key in found.live
+        and (taken := caught_up(want.state[key], found.live[key], found.last[key]))
+    }
+    moved = [
+        Bookkeeping(key, key in want.protected, behind.get(key))
+        for key in kept
+        if key in turned or key in behind
     ]
-    changed = [record for record in (*gone, *turned) if matches(record.key, only)]
-    return sorted(changed, key=lambda record: record.key)
+    mine = [record for record in (*gone, *moved) if matches(record.key, only)]
+    return sorted(mine, key=lambda record: record.key)
 
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:

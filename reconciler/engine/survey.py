@@ -18,8 +18,10 @@ from reconciler.core.model import (
     Condition,
     Document,
     Driver,
+    Json,
     Key,
     Kind,
+    Path,
     Platform,
     Resource,
     Risk,
@@ -76,6 +78,10 @@ class Survey:
     @property
     def cluster(self) -> str:
         return self.document.name
+
+    def by_itself(self, key: Key, path: Path, live: Json) -> bool:
+        """Whether a live value came about without anybody having set it."""
+        return self.kinds[key.kind].by_itself(path, live)
 
 
 @contextmanager

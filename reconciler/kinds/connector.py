@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from reconciler.clients import connect_config
+from reconciler.clients.connect import STEADY
 from reconciler.clients.connect_config import canonical, problems, readable
 from reconciler.clients.connect_workers import parts, unknown_worker
 from reconciler.core.model import (
@@ -26,7 +27,7 @@ from reconciler.core.model import (
     World,
 )
 from reconciler.core.risk import each
-from reconciler.kinds.connector_driver import ConnectorDriver
+from reconciler.kinds.connector_driver import ConnectorDriver, health
 
 FIRST = ("connector.class", "tasks.max", "topics", "topics.regex")
 
@@ -69,6 +70,11 @@ def check(document: Document) -> Iterator[tuple[Path, str]]:
     if config.get("name", document.name) != document.name:
         told = f"`name` is {config['name']!s:.80}, but the document is called {document.name}"
         yield ("spec", "config", "name"), f"{told}; leave it out"
+
+
+def by_itself(path: Path, live: Json) -> bool:
+    """A connector that failed, or comes to no end of starting: nobody asks Connect for either."""
+    return path == ("state",) and live not in STEADY.values()
 
 
 # --- what could hurt
@@ -169,6 +175,8 @@ KIND = Kind(
     check=check,
     among=unknown_worker,
     drivers=(ConnectorDriver(),),
+    health=health,
+    by_itself=by_itself,
     documents=documents,
     recalled=recalled,
     after=("acl", "quota", "schema", "topic", "user"),

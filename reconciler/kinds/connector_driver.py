@@ -25,6 +25,7 @@ from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import (
     Body,
     Change,
+    Condition,
     Key,
     Outcome,
     Resource,
@@ -94,6 +95,15 @@ def _resource(
     config, unproven = veiled(one.config, wanted, passwords, session)
     settings: Body = {"config": config, "state": one.state}
     return Resource(name, settings, unproven=unproven)
+
+
+def health(session: Session, resources: Sequence[Resource]) -> Iterator[Condition]:
+    """Why those have failed that have, in the words of their workers."""
+    for resource in resources:
+        if resource.settings["state"] == "failed":
+            at, name = parts(resource.name)
+            told = failures(workers(session)[at], [name])
+            yield Condition(resource.name, False, "; ".join(told) or "it runs again by now")
 
 
 # --- vetting

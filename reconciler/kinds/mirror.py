@@ -11,7 +11,7 @@ from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Platfor
 from reconciler.core.units import duration_ms
 from reconciler.kinds.mirror_driver import MirrorDriver, recall
 from reconciler.kinds.mirror_flow import carried, connectors, pattern_problems, placed
-from reconciler.kinds.mirror_health import health
+from reconciler.kinds.mirror_health import by_itself, health
 from reconciler.kinds.mirror_import import documents, unsaid
 from reconciler.kinds.mirror_loops import loops
 from reconciler.kinds.mirror_risks import CODES, RULES, copies_rule
@@ -130,6 +130,7 @@ KIND = Kind(
     nearby=nearby,
     covers=covers,
     health=health,
+    by_itself=by_itself,
     owns="connectors",
     owned_as=lambda name: parts(name)[1],
     rules=RULES,

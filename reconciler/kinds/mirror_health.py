@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from reconciler.clients import lag, topics
 from reconciler.clients.connect_workers import failures, worker_of
 from reconciler.clients.kafka import Kafka
-from reconciler.core.model import Condition, Json, Key, Resource, Session
+from reconciler.core.model import Condition, Json, Key, Path, Resource, Session
 from reconciler.errors import Failed
 from reconciler.kinds.mirror_driver import own_name
 from reconciler.kinds.mirror_flow import ROLES, matching, remote
@@ -22,6 +22,8 @@ OLD_HEARTBEAT = 60.0
 # What is behind, and does not come closer within this time, is not catching up.
 WATCH = 3.0
 SHOWN = 5
+# States of a connector that is meant to run; all but the first come about by themselves.
+ALIVE = frozenset({"running", "failed", "starting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Flow:
     @property
     def aliases(self) -> tuple[str, str]:
         return str(self.config["source.cluster.alias"]), str(self.config["target.cluster.alias"])
+
+
+def by_itself(path: Path, live: Json) -> bool:
+    """Whether it is just that connectors have failed, or come to no end of starting: nobody asks Connect for either."""
+    states = {part.rpartition(" ")[2] for part in str(live).split(", ")}
+    return path == ("state",) and states <= ALIVE and states != {"running"}
 
 
 def health(session: Session, resources: Sequence[Resource]) -> Iterator[Condition]:

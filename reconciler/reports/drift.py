@@ -56,14 +56,14 @@ def finding_lines(finding: Finding, created: str, paint: Paint) -> Iterator[str]
 
 def past(finding: Finding, created: str) -> str:
     """What is known of who set it, and between which two times that changed."""
-    window = f"; changed between {finding.after} and {created}" if finding.after else ""
+    how = "came about" if finding.what is What.UNHEALTHY else "changed"
+    window = f"; {how} between {finding.after} and {created}" if finding.after else ""
     return words.visible(finding.note + window)
 
 
 def _closing(drift: Drift, paint: Paint) -> str:
-    waiting = f"; {len(drift.pending):,} wait to be applied" if drift.pending else ""
+    waiting = words.waiting(drift)
     if not drift.drifted:
         return paint("good", "No drift: everything is as it was applied") + waiting
-    many = "resources are" if len(drift.drifted) > 1 else "resource is"
-    said = paint("alarm", f"Drift: {len(drift.drifted):,} {many} not as applied")
+    said = paint("alarm", f"Drift: {words.off(drift)}")
     return said + waiting + paint("dim", f"\nfingerprint {drift.fingerprint}")

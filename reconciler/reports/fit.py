@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from reconciler.reports.words import columns
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-# A command between backticks is copied, so it is one word.
-_WORD = re.compile(r" *(?:`[^`]*`|[^ ])+| +$")
+# A command between backticks is copied, so it is one word; so is the mark of a risk.
+_WORD = re.compile(r" *(?:`[^`]*`|\[KS\d+ [a-z]+\]|[^ ])+| +$")
 RESET = "\x1b[0m"
 HANG = 4
 # What a person copies: a line break of ours inside it would be copied too, one of the terminal's is not.

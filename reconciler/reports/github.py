@@ -207,7 +207,7 @@ def of_result_outputs(result: Result) -> dict[str, str]:
 def of_drift_outputs(drift: Drift) -> dict[str, str]:
     return {
         "fingerprint": drift.fingerprint,
-        "drifted": str(len(drift.drifted)),
+        "drifted": str(len(drift.off)),
         "pending": str(len(drift.pending)),
     }
 

@@ -51,10 +51,9 @@ def plan(found: Plan, about: About) -> str:
 
 def drift(found: Drift, about: About) -> str:
     """What was changed behind kstate's back, and the estate as it is: what is managed, who may access what."""
-    drifted = len(found.drifted)
     data = _head("drift", _told(found.estate), found.created, about) | {
         "meta": _drift_meta(found),
-        "verdict": f"{drifted:,} not as applied" if drifted else "",
+        "verdict": words.off(found),
         "counts": _drift_counts(found),
         "clusters": {
             seen.name: {"id": seen.id, "coverage": seen.coverage, "managed": seen.managed}

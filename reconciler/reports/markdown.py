@@ -196,10 +196,10 @@ def _row_of(outcome: Outcome) -> str:
 
 def drift(drift: Drift) -> str:
     """What was changed behind kstate's back, one table a cluster; a line where nothing was."""
-    waiting = f"; {len(drift.pending):,} wait to be applied" if drift.pending else ""
+    waiting = words.waiting(drift)
     if not drift.drifted:
         return f"**No drift: everything is as it was applied**{waiting}\n"
-    lines = [f"### Drift: {len(drift.drifted):,} not as applied{waiting}", ""]
+    lines = [f"### Drift: {words.off(drift)}{waiting}", ""]
     room = (ROOM - 1_000) // len(drift.clusters)
     for seen in drift.clusters:
         lines += _seen(seen, [f for f in drift.drifted if f.key.cluster == seen.name], room)

@@ -43,7 +43,7 @@ def _families(drift: Drift, at: float, former: str) -> Iterator[tuple[str, str, 
         "kstate_drifted_resources",
         "Resources that are not as applied.",
         [
-            ({"cluster": one.name}, sum(f.key.cluster == one.name for f in drift.drifted))
+            ({"cluster": one.name}, sum(key.cluster == one.name for key in drift.off))
             for one in seen
         ],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.drift import Drift, Seen
+from reconciler.core.drift import Drift, Seen, What
 from reconciler.core.model import Status
 from reconciler.core.result import REFUSED as REFUSED_CODE
 from reconciler.core.result import Ended
@@ -43,8 +43,7 @@ def drift_title(report: Drift) -> str:
     )
     if not report.drifted:
         return f"none{blind}"
-    verb = "are" if len(report.drifted) > 1 else "is"
-    return f"{_many(len(report.drifted), 'resource')} {verb} not as applied{blind}"
+    return f"{words.off(report)}{blind}"
 
 
 def _many(count: int, word: str) -> str:
@@ -67,8 +66,9 @@ def _table(report: Drift) -> Iterator[str]:
     )
     for seen in report.clusters:
         here = [f for f in report.findings if f.key.cluster == seen.name]
-        drifted = sum(f.key.cluster == seen.name for f in report.drifted)
-        counts = (drifted, len(here) - drifted, seen.managed, len(seen.unmanaged))
+        drifted = sum(key.cluster == seen.name for key in report.off)
+        waiting = sum(f.what is What.PENDING for f in here)
+        counts = (drifted, waiting, seen.managed, len(seen.unmanaged))
         cells = " | ".join(f"{count:,}" for count in counts)
         yield f"| {escape(seen.name)} | {cells} | {seen.coverage:g} % |"
     for name, why in report.failures:

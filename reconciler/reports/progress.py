@@ -38,8 +38,14 @@ SAID: Mapping[Step, Callable[[Event], str]] = {
     Step.CONNECTING: lambda _: "connecting",
     Step.READING: lambda e: f"reading {e.kind}s" if e.kind else "reading again what is touched",
     Step.READ: lambda e: f"read {_count(e.done, e.kind or 'resource')}",
-    Step.VETTING: lambda e: f"asking the servers about {_count(e.total, 'change')}",
-    Step.VETTED: lambda e: f"the servers were asked about {_count(e.total, 'change')}",
+    Step.VETTING: lambda e: (
+        f"asking the servers about {_count(e.total, 'change')}" if e.total else "nothing differs"
+    ),
+    Step.VETTED: lambda e: (
+        f"the servers were asked about {_count(e.total, 'change')}"
+        if e.total
+        else "nothing to ask the servers about"
+    ),
     Step.LOCKING: lambda e: f"taking the lock {words.visible(e.words)}".rstrip(),
     Step.LOCKED: lambda _: "has the lock",
     Step.WRITING: lambda e: f"writing {_count(e.total, 'change')}",

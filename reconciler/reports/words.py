@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from reconciler.core.diff import flat
-from reconciler.core.drift import Field, Finding, What
+from reconciler.core.drift import Drift, Field, Finding, What
 from reconciler.core.model import Action, Body, Change, Edit, Json, Key, Level, Path, Risk
 from reconciler.core.plan import Bookkeeping, Plan
 from reconciler.core.risk import badness
@@ -236,14 +236,35 @@ def record(kept: Bookkeeping) -> str:
         False: "no longer protected",
         None: "gone, and forgotten",
     }
-    return f"{visible(kept.key.cluster)}  {thing(kept.key)}: {done[kept.protect]}"
+    told = (
+        done[kept.protect] if kept.settings is None else "recorded as it is live, and wanted by now"
+    )
+    return f"{visible(kept.key.cluster)}  {thing(kept.key)}: {told}"
+
+
+def off(drift: Drift) -> str:
+    """How many resources are not as applied, and how many of the others are not well."""
+    ill = [*drift.off.values()]
+    counts = ((ill.count(False), "not as applied"), (ill.count(True), "not well"))
+    return ", ".join(
+        f"{_many(count, 'resource')} {'is' if count == 1 else 'are'} {how}"
+        for count, how in counts
+        if count
+    )
+
+
+def waiting(drift: Drift) -> str:
+    """How much the spec has changed that nobody has applied yet, behind something else; nothing if it has not."""
+    count = len(drift.pending)
+    return f"; {count:,} {'waits' if count == 1 else 'wait'} to be applied" if count else ""
 
 
 def drifted(finding: Finding) -> str:
     """One finding in a sentence, without its resource."""
-    told = "; ".join(sides(finding.key, field) for field in finding.fields)
-    if not told and finding.what is What.UNHEALTHY:
-        told = visible(finding.note)
+    said = [sides(finding.key, field) for field in finding.fields]
+    if finding.what is What.UNHEALTHY:
+        said.append(visible(finding.note))
+    told = "; ".join(said)
     return f"{DRIFTED[finding.what]}: {told}" if told else DRIFTED[finding.what]
 
 

@@ -28,6 +28,8 @@ GITHUB = {
     ".github/workflows/apply.yml": "apply.yml",
     ".github/workflows/drift.yml": "drift.yml",
 }
+WORKFLOWS = "| `.github/workflows/` | the plan on a pull request, the apply after the merge, drift every morning |\n"
+NO_NAMES = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 STAGES = ("dev", "test", "qa", "staging", "stage", "preprod", "prod", "production", "sandbox")
 
 
@@ -69,7 +71,7 @@ class NewCluster:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Everything that is asked. `workflows` is OWNER/REPO@REF of kstate's own, empty for a repository without them."""
+    """Everything that is asked. `workflows` is OWNER/REPO@REF of the Action, empty for a repository without them."""
 
     estate: str
     clusters: tuple[NewCluster, ...]
@@ -104,6 +106,7 @@ def _words(answers: Answers) -> dict[str, str]:
     variables = list(dict.fromkeys(v for cluster in answers.clusters for v in cluster.variables))
     shown = "| `_examples/` | how a profile, a topic and an ACL look; move them out to have them read |\n"
     rows = shown if answers.example else ""
+    rows += WORKFLOWS if answers.workflows else ""
     return {
         "estate": answers.estate,
         "team": answers.owner.rpartition("/")[2].removeprefix("@") or f"team-{answers.estate}",
@@ -113,11 +116,26 @@ def _words(answers: Answers) -> dict[str, str]:
         "rows": rows,
         "workflows": repository,
         "ref": ref,
+        "pin": _pin(answers.workflows),
         "variables": ", ".join(variables) or "nothing is needed",
         # Spread over the hour by the name, so that not every estate is looked at in the same minute.
         "minute": str(7 + sum(answers.estate.encode()) % 50),
         "needs": "\n".join(_needs(variables, bool(answers.workflows))),
     }
+
+
+def lookup(place: str) -> str:
+    """The command whose last line begins with the commit of OWNER/REPO@TAG."""
+    repository, _, tag = place.partition("@")
+    return f"git ls-remote https://github.com/{repository} {tag} '{tag}^{{}}'"
+
+
+def _pin(place: str) -> str:
+    """What a workflow says above its pin."""
+    if re.fullmatch(r"\S+@[0-9a-f]{40}", place):
+        return "This commit and no other: what runs here runs with the logins."
+    told = "A tag can be moved, and what it says runs with the logins. Pin its commit instead, the last of"
+    return f"{told}\n      # {lookup(place)}"
 
 
 def _needs(variables: list[str], workflows: bool) -> Iterator[str]:
@@ -136,7 +154,14 @@ def _needs(variables: list[str], workflows: bool) -> Iterator[str]:
 
 def _filled(name: str, words: Mapping[str, str]) -> str:
     text = (TEMPLATES / name).read_text(encoding="utf-8")
+    text = re.sub(r"@\{(\w+):text\}", lambda found: _scalar(words[found[1]]), text)
     return re.sub(r"@\{(\w+)\}", lambda found: words[found[1]], text)
+
+
+def _scalar(name: str) -> str:
+    """A name as YAML reads it back: in quotes where it would be a number, a truth or nothing."""
+    bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]*", name) and name.lower() not in NO_NAMES
+    return name if bare else f'"{name}"'
 
 
 def _cluster(cluster: NewCluster, platform: str) -> Mapping[str, Json]:

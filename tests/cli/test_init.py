@@ -12,7 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from reconciler.cli import init
+from reconciler import __version__
+from reconciler.cli import init, pinning
 from reconciler.cli.main import run
 from reconciler.spec.folder import load
 from reconciler.spec.skeleton import LOGINS, files
@@ -67,6 +68,18 @@ def test_every_way_to_ask_gives_a_valid_repository(
     folder = str(tmp_path / "My Kafka!")
     assert run(["init", folder, "--login", login, *flags]) == 0
     assert run(["validate", folder]) == 0
+
+
+@pytest.mark.parametrize("name", ["0", "true", "1e3", "No", "2026-11-24", "0x1F"])
+def test_a_name_that_yaml_would_not_take_for_one(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    assert run(["init", str(folder), f"--cluster={name}=b:1", f"--owner=@{name}"]) == 0
+    (folder / "_examples").rename(folder / "examples")
+    assert run(["validate", str(folder)]) == 0
+    found = load(folder)
+    assert found.estate is not None
+    assert (found.estate.name, found.clusters[0].name) == (name, name)
+    assert found.documents[0].metadata["clusters"] == [name]
 
 
 def test_the_examples_are_valid_where_they_are_read(tmp_path: Path) -> None:
@@ -157,31 +170,113 @@ def test_nothing_of_a_template_is_left_open(made: dict[str, str]) -> None:
     assert all(text.endswith("\n") and "\t" not in text for text in made.values())
 
 
-def test_workflows_call_kstates_own_with_no_more_than_they_need(made: dict[str, str]) -> None:
+def workflow(made: dict[str, str], name: str) -> Any:
+    body = yaml.safe_load(made[f".github/workflows/{name}.yml"])
+    body["on"] = body.pop(True)  # YAML 1.1 reads `on` as true; GitHub does not
+    return body
+
+
+def test_each_job_has_its_environment_and_no_more_rights_than_it_needs(
+    made: dict[str, str],
+) -> None:
+    """Jobs of its own, not calls: GitHub gives secrets of an environment to no workflow of another repository."""
+    granted = {}
     for name in ("plan", "apply", "drift"):
-        body = yaml.safe_load(made[f".github/workflows/{name}.yml"])
+        body = workflow(made, name)
         assert body["permissions"] == {}
-        [job] = body["jobs"].values()
-        assert job["uses"] == f"acme/kstate/.github/workflows/kstate-{name}.yml@v1"
-        assert set(job["permissions"]) <= {"contents", "pull-requests", "issues", "id-token"}
-        assert job["permissions"]["contents"] == "read"
-        assert job["secrets"] == {"env": "${{ secrets.KSTATE_ENV }}"}
-    plan, apply = (yaml.safe_load(made[f".github/workflows/{n}.yml"]) for n in ("plan", "apply"))
-    assert list(plan[True]) == ["pull_request"]  # YAML 1.1 reads `on` as true; GitHub does not
-    assert apply["jobs"]["apply"]["with"]["environment"] == "apply"
-    assert apply["jobs"]["apply"]["with"]["plan-environment"] == "plan"
+        for title, job in body["jobs"].items():
+            granted[title] = job["permissions"]
+            secret = "secrets.KSTATE_ENV" in str(job)
+            assert secret == (title != "fork")
+            assert job.get("environment") == {"apply": "apply", "fork": None}.get(title, "plan")
+            assert job.get("concurrency", {}).get("cancel-in-progress") is not True
+            assert job["steps"][0]["with"] == {"persist-credentials": False}
+            assert not [s for s in job["steps"] if "${{" in s.get("run", "")]
+    login = {"contents": "read", "id-token": "write"}
+    assert granted == {
+        "plan": login | {"pull-requests": "write"},
+        "fork": {"contents": "read"},
+        "check": login | {"pull-requests": "read"},
+        "apply": login | {"pull-requests": "write"},
+        "drift": login | {"issues": "write"},
+    }
+    assert workflow(made, "plan")["on"] == "pull_request"
+    assert workflow(made, "apply")["on"]["push"] == {"branches": ["main"]}
+    assert set(workflow(made, "apply")["on"]["workflow_dispatch"]["inputs"]) == {
+        "digest",
+        "approve",
+    }
 
 
-def test_the_workflows_it_calls_take_what_it_gives(made: dict[str, str]) -> None:
-    """Where this repository has them: every input is one of theirs."""
-    root = Path(__file__).parents[2] / ".github" / "workflows"
+def test_what_decides_whether_to_apply_is_what_the_shared_workflow_has(
+    made: dict[str, str],
+) -> None:
+    """Two copies of one decision, which must not part."""
+    shared = yaml.safe_load((FOLDER / "kstate-apply.yml").read_text())["jobs"]
+    own = workflow(made, "apply")["jobs"]
+    assert own["check"]["outputs"] == shared["check"]["outputs"]
+    assert own["check"]["steps"][-1] == shared["check"]["steps"][-1]
+    assert own["apply"]["if"] == shared["apply"]["if"]
+    [asked] = [s["if"] for s in own["check"]["steps"] if s.get("id") == "approved"]
+    assert asked in [s.get("if") for s in shared["check"]["steps"]]
+    fork = yaml.safe_load((FOLDER / "kstate-plan.yml").read_text())["jobs"]
+    assert [j["if"] for j in workflow(made, "plan")["jobs"].values()] == [
+        j["if"] for j in fork.values()
+    ]
+
+
+FOLDER = Path(__file__).parents[2] / ".github" / "workflows"
+COMMIT = "8f3c" * 10
+
+
+def pins(folder: Path) -> set[str]:
+    texts = written(folder / ".github" / "workflows").values()
+    return {ref for text in texts for ref in re.findall(r"uses: \w+/kstate@(\S+)$", text, re.M)}
+
+
+def test_what_it_calls_is_pinned_to_what_it_is_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commit it was installed from, where that is known; else its version's tag, with the way to the commit."""
+    assert run(["init", str(tmp_path / "tag")]) == 0
+    assert pins(tmp_path / "tag") == {f"v{__version__}"}
+    way = f"git ls-remote https://github.com/kstate/kstate v{__version__} 'v{__version__}^{{}}'"
+    assert way in capsys.readouterr().err
+    assert way in written(tmp_path / "tag")[".github/workflows/plan.yml"]
+    for number, (url, expected) in enumerate(
+        [
+            ("https://github.com/kstate/kstate.git", COMMIT),
+            ("ssh://git@github.com/kstate/kstate", COMMIT),
+            ("https://github.com/mallory/kstate", f"v{__version__}"),
+            ("https://github.com.mallory.example/kstate/kstate", f"v{__version__}"),
+        ]
+    ):
+        monkeypatch.setattr(pinning, "_origin", lambda url=url: (url, COMMIT))
+        assert run(["init", str(tmp_path / str(number))]) == 0
+        assert pins(tmp_path / str(number)) == {expected}
+        assert ("can be moved" in capsys.readouterr().err) == (expected != COMMIT)
+
+
+def test_a_branch_is_no_pin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for ref in ("main", "heads/v1", COMMIT[:12], COMMIT.upper()):
+        assert run(["init", str(tmp_path / "new"), f"--workflows=acme/kstate@{ref}"]) == 64
+        assert f"{ref} is neither a full commit nor the tag" in capsys.readouterr().err
+        assert not (tmp_path / "new").exists()
+    assert run(["init", str(tmp_path / "new"), f"--workflows=acme/kstate@{COMMIT}"]) == 0
+    assert pins(tmp_path / "new") == {COMMIT}
+    assert "can be moved" not in capsys.readouterr().err
+
+
+def test_the_action_takes_what_it_is_given(made: dict[str, str]) -> None:
+    known = yaml.safe_load((FOLDER.parents[1] / "action.yml").read_text())["inputs"]
+    pinned = re.compile(r"acme/kstate@v1|[\w-]+/[\w-]+@[0-9a-f]{40}")
     for name in ("plan", "apply", "drift"):
-        own = root / f"kstate-{name}.yml"
-        if own.is_file():
-            called = yaml.safe_load(own.read_text())[True]["workflow_call"]
-            [job] = yaml.safe_load(made[f".github/workflows/{name}.yml"])["jobs"].values()
-            assert set(job["with"]) <= set(called["inputs"])
-            assert set(job["secrets"]) <= set(called["secrets"])
+        steps = [s for job in workflow(made, name)["jobs"].values() for s in job["steps"]]
+        used = [step for step in steps if "uses" in step]
+        assert all(pinned.fullmatch(step["uses"]) for step in used)
+        given = [step["with"] for step in used if step["uses"].startswith("acme/kstate@")]
+        assert given
+        assert all(step.keys() <= known.keys() for step in given)
 
 
 def test_everything_that_has_to_be_supplied_is_named(made: dict[str, str]) -> None:

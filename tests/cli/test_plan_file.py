@@ -42,7 +42,7 @@ PLAN = Plan(
     *T,
     estate="acme",
     ledger={"topic": "__kstate"},
-    records=(Bookkeeping(KEY, False),),
+    records=(Bookkeeping(KEY, False), Bookkeeping(KEY, True, {"config": {"a": "1"}})),
     protected=(KEY,),
     unmanaged=("live/topic/stray",),
     risks=(Risk("KS301", "many"),),

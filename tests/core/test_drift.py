@@ -63,6 +63,34 @@ def test_where_everything_is_compared_a_key_added_by_hand_is_drift() -> None:
     assert [f.path for f in finding.fields] == [("config", "y")]
 
 
+RUNS, FAILS, PAUSED = ({"state": state} for state in ("running", "failed", "paused"))
+
+
+@pytest.mark.parametrize(
+    ("want", "there", "last", "told"),
+    [
+        (RUNS, FAILS, RUNS, {What.UNHEALTHY: ["state"]}),
+        (RUNS, PAUSED, RUNS, {What.CHANGED: ["state"]}),
+        (A | RUNS, B | FAILS, A | RUNS, {What.CHANGED: ["x"], What.UNHEALTHY: ["state"]}),
+        (A | RUNS, B | FAILS, None, {What.DIFFERS: ["x"], What.UNHEALTHY: ["state"]}),
+        (B | RUNS, A | FAILS, A | RUNS, {What.UNHEALTHY: ["state"]}),  # Git's change still waits
+        (RUNS, None, RUNS, {What.GONE: []}),
+    ],
+)
+def test_what_came_about_by_itself_is_nobodys_doing(
+    want: Any, there: Any, last: Any, told: dict[What, list[str]]
+) -> None:
+    def failed(_key: Key, path: Any, value: Any) -> bool:
+        return (path, value) == (("config", "state"), "failed")
+
+    findings = list(compare(state(want), state(there), state(last), lambda _: True, failed))
+    assert {f.what: [field.path[-1] for field in f.fields] for f in findings} == told
+    drift = Drift((), tuple(findings), "2026-11-23T10:00:00Z", "0.1.0")
+    assert drift.off == {KEY: set(told) == {What.UNHEALTHY}}, (
+        "one resource, however much is said of it"
+    )
+
+
 @given(applied)
 def test_what_is_as_applied_and_wanted_has_not_drifted(there: State) -> None:
     assert list(compare(there, there, there, lambda _: True)) == []

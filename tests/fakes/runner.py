@@ -1,16 +1,17 @@
 """A runner of GitHub Actions, as far as this project's own workflows need one: steps in order, outputs, conditions.
 
 It refuses what it does not know, so that a workflow which starts to use something else fails here first. Actions of
-others are only noted.
+others are only noted, but for those that carry files from one job or run to another: those carry them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
-TOKEN = re.compile(r"\s*('(?:[^']|'')*'|==|!=|&&|\|\||[()]|[A-Za-z_][\w.-]*)")
-SELF = "$/"
+TOKEN = re.compile(r"\s*('(?:[^']|'')*'|==|!=|!|&&|\|\||[(),]|[A-Za-z_][\w.-]*)")
+# A condition that says nothing of these is asked only while all went well.
+ANYHOW = re.compile(r"\b(always|cancelled|failure)\(\)")
+# The Action of this commit: beside its own workflows, and pinned in those of others.
+SELF = re.compile(r"\$/|kstate/kstate@\S+")
 
 
 @dataclass
@@ -35,6 +39,60 @@ class Job:
 
 
 @dataclass
+class Kept:
+    """What outlives a job: caches, newest last, artifacts, and results under code scanning by their category."""
+
+    caches: dict[str, bytes] = field(default_factory=dict)
+    artifacts: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    scanned: dict[str, Any] = field(default_factory=dict)
+
+    def use(self, action: str, given: Mapping[str, str], workspace: Path) -> dict[str, str]:
+        """An action of others; its outputs."""
+        act = self._known().get(action)
+        return act(given, workspace) if act else {}
+
+    def _known(self) -> dict[str, Callable[[Mapping[str, str], Path], dict[str, str]]]:
+        return {
+            "actions/cache/save": self._save,
+            "actions/cache/restore": self._restore,
+            "actions/upload-artifact": self._upload,
+            "actions/download-artifact": self._download,
+            "github/codeql-action/upload-sarif": self._scan,
+        }
+
+    def _save(self, given: Mapping[str, str], _workspace: Path) -> dict[str, str]:
+        assert given["key"] not in self.caches, "a cache is never written again"
+        self.caches[given["key"]] = Path(given["path"]).read_bytes()
+        return {}
+
+    def _restore(self, given: Mapping[str, str], _workspace: Path) -> dict[str, str]:
+        prefixes = (given["key"], *given["restore-keys"].split())
+        found = [
+            key for prefix in prefixes for key in [*self.caches][::-1] if key.startswith(prefix)
+        ]
+        if found:
+            Path(given["path"]).write_bytes(self.caches[found[0]])
+        return {"cache-matched-key": found[0]} if found else {}
+
+    def _upload(self, given: Mapping[str, str], _workspace: Path) -> dict[str, str]:
+        file = Path(given["path"])
+        assert file.is_file() or given["if-no-files-found"] == "ignore"
+        if file.is_file():
+            self.artifacts[given["name"]] = {file.name: file.read_bytes()}
+        return {}
+
+    def _download(self, given: Mapping[str, str], workspace: Path) -> dict[str, str]:
+        (workspace / given["path"]).mkdir(exist_ok=True)
+        for name, data in self.artifacts.get(given["pattern"], {}).items():
+            (workspace / given["path"] / name).write_bytes(data)
+        return {}
+
+    def _scan(self, given: Mapping[str, str], workspace: Path) -> dict[str, str]:
+        self.scanned[given["category"]] = json.loads((workspace / given["sarif_file"]).read_bytes())
+        return {}
+
+
+@dataclass
 class Runner:
     """`temp` is RUNNER_TEMP, `workspace` the checkout, `environment` what GitHub sets for every step."""
 
@@ -44,6 +102,7 @@ class Runner:
     event: Mapping[str, Any]
     token: str
     secrets: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
 
     def __post_init__(self) -> None:
         # The step that installs kstate needs a network; what it makes is here already.
@@ -53,7 +112,7 @@ class Runner:
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n')
         script.chmod(0o755)
 
-    def workflow(self, name: str, inputs: Mapping[str, str]) -> dict[str, Job]:
+    def workflow(self, name: str, inputs: Mapping[str, str | bool]) -> dict[str, Job]:
         """Every job of a reusable workflow, those first that others need."""
         body = load(ROOT / ".github" / "workflows" / f"{name}.yml")
         known = body["on"]["workflow_call"]["inputs"]
@@ -61,6 +120,13 @@ class Runner:
         missing = {n for n, about in known.items() if about.get("required")} - inputs.keys()
         assert not missing, f"{name} needs {missing}"
         given = {n: inputs.get(n, about.get("default", "")) for n, about in known.items()}
+        return self._jobs(body, given)
+
+    def own(self, file: Path, inputs: Mapping[str, str] | None = None) -> dict[str, Job]:
+        """Every job of a repository's own workflow, which nobody calls."""
+        return self._jobs(load(file), inputs or {})
+
+    def _jobs(self, body: Any, given: Mapping[str, Any]) -> dict[str, Job]:
         jobs: dict[str, Job] = {}
         for job, about in body["jobs"].items():
             jobs[job] = self._job(about, given, jobs)
@@ -73,21 +139,28 @@ class Runner:
         return job
 
     def _job(
-        self, about: Mapping[str, Any], inputs: Mapping[str, str], done: Mapping[str, Job]
+        self, about: Mapping[str, Any], inputs: Mapping[str, Any], done: Mapping[str, Job]
     ) -> Job:
         job = Job()
         needs = [about["needs"]] if isinstance(about.get("needs"), str) else about.get("needs", [])
         scope: dict[str, Any] = {
             "inputs": inputs,
             "needs": {name: {"outputs": done[name].outputs} for name in needs},
-            "github": {"event": self.event, "repository": self.environment["GITHUB_REPOSITORY"]},
+            "github": {
+                "event": self.event,
+                "repository": self.environment["GITHUB_REPOSITORY"],
+                "run_id": self.environment["GITHUB_RUN_ID"],
+                "run_attempt": "1",
+            },
+            "runner": {"temp": str(self.temp)},
             "secrets": self.secrets,
             "steps": {},
         }
         ready = all(not done[name].failed and not done[name].skipped for name in needs)
         job.skipped = not ready or not condition(about.get("if", "'yes'"), scope)
         for step in () if job.skipped else about["steps"]:
-            if not job.failed and condition(step.get("if", "'yes'"), scope):
+            asked = str(step.get("if", "'yes'"))
+            if (not job.failed or ANYHOW.search(asked)) and condition(asked, scope):
                 self._step(step, scope, job)
         if not job.failed:
             job.outputs = {n: fill(v, scope) for n, v in about.get("outputs", {}).items()}
@@ -95,14 +168,15 @@ class Runner:
 
     def _step(self, step: Mapping[str, Any], scope: dict[str, Any], job: Job) -> None:
         assert step.keys() <= {"name", "id", "if", "uses", "with", "env", "run"}, step
-        if step.get("uses") == SELF:
+        if SELF.fullmatch(step.get("uses", "")):
             outputs = self._action({n: fill(v, scope) for n, v in step["with"].items()}, job)
         elif "uses" in step:
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]), (
                 f"{step['uses']} is not pinned"
             )
             job.others.append(step["uses"])
-            outputs = {}
+            given = {n: fill(v, scope) for n, v in step.get("with", {}).items()}
+            outputs = self.kept.use(step["uses"].partition("@")[0], given, self.workspace)
         else:
             given = {n: fill(v, scope) for n, v in step.get("env", {}).items()}
             outputs = self._run(step["run"], given, job, str(step.get("name")))
@@ -184,7 +258,7 @@ def outputs(text: str) -> dict[str, str]:
 
 def fill(value: Any, scope: Mapping[str, Any]) -> str:
     """A text with its `${{ }}` filled in."""
-    return re.sub(r"\$\{\{(.*?)\}\}", lambda found: said(evaluate(found[1], scope)), str(value))
+    return re.sub(r"\$\{\{(.*?)\}\}", lambda found: said(evaluate(found[1], scope)), said(value))
 
 
 def condition(text: Any, scope: Mapping[str, Any]) -> bool:
@@ -192,11 +266,13 @@ def condition(text: Any, scope: Mapping[str, Any]) -> bool:
 
 
 def said(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else str(value)
 
 
 def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
-    """An expression of names, texts, `==`, `!=`, `&&`, `||` and brackets."""
+    """An expression of names, texts, `==`, `!=`, `!`, `&&`, `||`, brackets, `format` and `cancelled`."""
     tokens = TOKEN.findall(text)
     assert "".join(tokens) == re.sub(r"\s(?=(?:[^']*'[^']*')*[^']*$)", "", text), f"unknown: {text}"
     value, rest = _either(tokens, scope)
@@ -230,8 +306,27 @@ def _same(tokens: list[str], scope: Mapping[str, Any]) -> tuple[Any, list[str]]:
     return value, rest
 
 
+def _format(tokens: list[str], scope: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """`format('{0}...', value, ...)`."""
+    text, rest = _one(tokens[1:], scope)
+    values = []
+    while rest[0] == ",":
+        value, rest = _either(rest[1:], scope)
+        values.append(said(value))
+    assert (tokens[0], rest[0]) == ("(", ")")
+    return str(text).format(*values), rest[1:]
+
+
 def _one(tokens: list[str], scope: Mapping[str, Any]) -> tuple[Any, list[str]]:
     first, rest = tokens[0], tokens[1:]
+    if first == "!":
+        value, rest = _one(rest, scope)
+        return not value, rest
+    if first == "cancelled":
+        assert rest[:2] == ["(", ")"]
+        return False, rest[2:]
+    if first == "format":
+        return _format(rest, scope)
     if first == "(":
         value, rest = _either(rest, scope)
         assert rest[0] == ")"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +152,42 @@ def test_what_failed_is_started_again_when_its_reason_is_gone(
     said = workers.apply()
     assert said.code == 0, said.out
     assert workers.plan().code == 0
+
+
+def test_what_fails_by_itself_is_not_said_to_be_changed_by_hand(
+    connected: Live, workers: Spec, name: str, tmp_path: Path
+) -> None:
+    """In plan and drift; it is told with its reason, and what a hand did beside it is told apart."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    workers.write(sink(name, folder / "out"))
+    assert workers.apply().code == 0
+    shutil.rmtree(folder)
+    api(connected, "POST", f"connectors/{name}sink/restart?includeTasks=true")
+    until_it_has(connected, f"{name}sink", "FAILED")
+    found = workers.run("drift", str(workers.folder))
+    assert found.code == 2
+    assert f"connector main/{name}sink  not well" in found.out
+    assert "state: is failed, wanted running, applied running" in found.out
+    assert "task 0 failed: org.apache.kafka.connect.errors.ConnectException" in found.out
+    assert "Drift: 1 resource is not well" in found.out
+    assert "by hand" not in found.out + workers.plan().out
+    assert "came about by itself since apply" in workers.plan().out
+    refused = workers.run("drift", str(workers.folder), "--to-spec")
+    assert "no document can ask for it" in refused.err
+    config = api(connected, "GET", f"connectors/{name}sink/config")
+    api(connected, "PUT", f"connectors/{name}sink/config", config | {"tasks.max": "2"})
+    until_it_has(connected, f"{name}sink", "FAILED")
+    report = workers.run("drift", str(workers.folder), "--format", "json").json
+    told = {f["what"]: [field["path"][-1] for field in f["fields"]] for f in report["findings"]}
+    assert told == {"changed": ["tasks.max"], "unhealthy": ["state"]}
+
+
+def until_it_has(live: Live, connector: str, state: str) -> None:
+    end = time.monotonic() + 20
+    while state not in json.dumps(api(live, "GET", f"connectors/{connector}/status")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 # --- secrets

@@ -81,6 +81,25 @@ def test_what_is_live_is_written_into_the_yaml(kafka: Live, estate: Spec, name: 
     assert drift(estate).code == 0
 
 
+def test_what_was_accepted_counts_as_applied_from_the_next_apply_on(
+    kafka: Live, estate: Spec, name: str
+) -> None:
+    """Else the former value, set again by hand, would pass for what kstate applied, and the hand for Git."""
+    set_by_hand(kafka, f"{name}a", "retention.ms", "86400000")
+    assert drift(estate, "--to-spec").code == 0
+    planned = estate.plan()
+    assert planned.code == 0, "nothing is to be written to any resource"
+    assert "recorded as it is live, and wanted by now" in planned.out
+    assert estate.apply().code == 0
+    assert "records  " not in estate.plan().out
+    set_by_hand(kafka, f"{name}a", "retention.ms", "604800000")
+    seen = drift(estate)
+    assert (seen.code, "changed by hand" in seen.out) == (2, True)
+    assert "is 604800000 (7d), wanted 86400000 (1d), applied 86400000 (1d)" in seen.out
+    drift(estate, "--heal", "topic/*:config.retention.ms", "--yes", "--approve", "KS205")
+    assert live_config(kafka, f"{name}a")["retention.ms"] == "86400000"
+
+
 def test_what_was_unset_by_hand_is_unset_in_so_many_words(
     kafka: Live, estate: Spec, name: str
 ) -> None:

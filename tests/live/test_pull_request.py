@@ -58,7 +58,14 @@ def text(spec: Spec) -> str:
 
 
 def runner(
-    fake: FakeGitHub, folder: Path, temp: Path, event: Mapping[str, Any], commit: str
+    fake: FakeGitHub,
+    folder: Path,
+    temp: Path,
+    event: Mapping[str, Any],
+    commit: str,
+    secrets: Mapping[str, str] | None = None,
+    *,
+    token: str = TOKEN,
 ) -> Runner:
     file = temp / "event.json"
     file.write_text(json.dumps(event))
@@ -76,7 +83,7 @@ def runner(
         "GITHUB_WORKSPACE": str(folder),
         "KSTATE_PAUSE": "0",
     }
-    return Runner(temp, folder, environment, event, TOKEN)
+    return Runner(temp, folder, environment, event, token, secrets or {})
 
 
 def opened(fake: FakeGitHub, *, repository: str = "acme/kafka") -> dict[str, Any]:
@@ -186,7 +193,7 @@ def test_a_spec_that_is_wrong_is_told_at_its_lines_and_leaves_no_digest(
     [comment] = ours(fake)
     assert "no plan" in comment
     assert "sha256:" not in comment
-    # A fork: the same is told, without a login, a token or a comment.
+    # A fork: the same is told, without a login, a token or a comment. No drift has recorded anything yet.
     fake.comments.clear()
     forked = opened(fake, repository="mallory/kafka")
     requests = len(fake.log)
@@ -194,6 +201,97 @@ def test_a_spec_that_is_wrong_is_told_at_its_lines_and_leaves_no_digest(
     assert (jobs["plan"].skipped, jobs["fork"].failed) == (True, "kstate validate: 64")
     assert "::error file=topics.yaml,line=4" in jobs["fork"].log
     assert (len(fake.log), ours(fake)) == (requests, [])
+
+
+def test_a_fork_is_planned_against_what_the_trusted_side_recorded(
+    kafka: Live,
+    estate: Spec,
+    name: str,
+    fake: FakeGitHub,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With what a fork gets: no secret, so no address of any cluster, and a token that only reads."""
+    temp = tmp_path_factory.mktemp("runner")
+    reads = "t0k3n-that-reads"
+    fake.tokens[reads] = (BOT, set())
+    monkeypatch.setenv("HERE_BOOTSTRAP", kafka.bootstrap)
+    estate.cluster("env:HERE_BOOTSTRAP")
+    secret = {"env": f"HERE_BOOTSTRAP={kafka.bootstrap}\n"}
+    trusted = runner(fake, estate.folder, temp, {}, MERGED, secret)
+    well(trusted.workflow("kstate-drift", {}))
+    assert trusted.kept.caches == {}, "nobody asked for it"
+    well(trusted.workflow("kstate-drift", {"snapshot": True}))
+    [recorded] = trusted.kept.caches.values()
+    assert kafka.bootstrap.encode() not in recorded
+
+    write(estate, text(estate).replace(": 7d", ": 8d").partition("---")[0])
+    live = json.loads(estate.plan_json().out)
+    (temp / "kstate-snapshot.json").unlink()
+    event = opened(fake, repository="mallory/kafka")
+    forked = runner(fake, estate.folder, temp, event, HEAD, token=reads)
+    forked.kept = trusted.kept
+    requests = len(fake.log)
+    planned = well(forked.workflow("kstate-plan", {"environment": "plan", "sarif": True}))
+    assert planned["plan"].skipped
+    job = planned["fork"]
+    assert "retention.ms: 604800000 (7d) -> 691200000 (8d)" in job.summary
+    assert f"::warning title=KS231 danger::live: delete topic {name}b" in job.log
+    assert live["summary"]["update"] == live["summary"]["delete"] == 1
+    assert "1 update, 1 delete, 1 blocked" in job.summary
+    assert "KS132" in job.summary, "it says that it comes from a snapshot"
+    assert (len(fake.log), ours(fake)) == (requests, [])
+    assert reads not in job.log + job.summary
+    assert well(forked.workflow("kstate-sarif", {}))["sarif"].skipped
+    # Merged, it is not applied by itself: nobody with a login has planned it before the eyes of a reviewer.
+    fake.merge(1, MERGED)
+    merged = trusted.workflow("kstate-apply", {"environment": "prod"})
+    assert (merged["check"].failed, merged["apply"].skipped) == ("kstate approved: 3", True)
+    assert live["digest"] in merged["check"].summary
+    # Another scope has another record, also where its name begins alike.
+    other = well(forked.workflow("kstate-plan", {"scope": "spe"}))["fork"]
+    assert "retention.ms" not in other.summary
+
+
+def test_what_a_plan_found_is_shown_under_code_scanning(
+    kafka: Live, estate: Spec, name: str, fake: FakeGitHub, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    temp = tmp_path_factory.mktemp("runner")
+    at_pull = runner(fake, estate.folder, temp, opened(fake), HEAD)
+
+    def results() -> list[tuple[str, str]]:
+        at_pull.kept.scanned.clear()
+        at_pull.kept.artifacts.clear()
+        at_pull.workflow("kstate-plan", {"sarif": True})
+        well(at_pull.workflow("kstate-sarif", {}))
+        (estate.folder / "found" / "kstate.sarif").unlink(missing_ok=True)
+        [run] = at_pull.kept.scanned["kstate-spec"]["runs"]
+        places = [r["locations"][0]["physicalLocation"] for r in run["results"]]
+        return [
+            (r["ruleId"], p["artifactLocation"]["uri"])
+            for r, p in zip(run["results"], places, strict=True)
+        ]
+
+    write(estate, text(estate).partition("---")[0].replace("partitions: 1", "partitions: 2"))
+    found = results()
+    assert {code for code, _ in found} >= {"KS111", "KS231"}
+    assert ("KS111", "topics.yaml") in found
+    good = text(estate)
+    write(estate, good.replace("partitions: 2,", "partitons: 2,"))
+    assert {place for _, place in results()} == {"topics.yaml"}, (
+        "a spec that is wrong has its lines"
+    )
+    # Nobody asked for it, or there is nothing to look at: nothing is uploaded, and nothing there before is closed.
+    write(estate, good)
+    at_pull.kept.artifacts.clear()
+    well(at_pull.workflow("kstate-plan", {}))
+    estate.cluster(kafka.bootstrap, id="of-another-cluster-22")
+    assert at_pull.workflow("kstate-plan", {"sarif": True})["plan"].failed == "kstate plan: 4"
+    assert at_pull.kept.artifacts == {}
+    (estate.folder / "found").rmdir()
+    at_pull.kept.scanned.clear()
+    assert "left no results" in well(at_pull.workflow("kstate-sarif", {}))["sarif"].log
+    assert at_pull.kept.scanned == {}
 
 
 def test_drift_opens_one_issue_and_keeping_it_closes_it(

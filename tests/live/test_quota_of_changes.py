@@ -1,4 +1,4 @@
-"""A quota on changes (KIP-599): the cluster holds back what comes next, which is waited for and said, and no failure."""
+"""A quota on changes (KIP-599): the cluster holds back what comes next, which is waited for and said."""
 
 from __future__ import annotations
 
