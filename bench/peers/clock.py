@@ -50,19 +50,19 @@ def _launched(
     command: Command, environment: Mapping[str, str], output: Path, limit: float
 ) -> dict[str, float] | None:
     launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(output), *command.argv]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         launch,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,
-    )
-    try:
-        told, _ = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        _end(process)
+    ) as process:
+        try:
+            told, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            _end(process)
     cost: dict[str, float] = json.loads(told)
     return cost
 
@@ -93,9 +93,11 @@ def _environment() -> dict[str, str]:
 
 
 def _last(output: Path, folder: Path) -> str:
-    """The last line with anything to read in it, without the folder's path."""
+    """The last line that speaks of an error, else the last one with anything to read; without the folder's path."""
     if not output.exists():
         return ""
     text = output.read_text(encoding="utf-8", errors="replace").replace(str(folder), "DIR")
-    lines = [line.strip(" \t│╷╵") for line in text.splitlines()]
-    return next((line for line in reversed(lines) if line), "")[:WORDS]
+    lines = [line.strip(" \t│╷╵") for line in reversed(text.splitlines())]
+    readable = [line for line in lines if any(map(str.isalnum, line))]
+    errors = [line for line in readable if "error" in line.lower()]
+    return next(iter([*errors, *readable]), "")[:WORDS]

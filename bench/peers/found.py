@@ -27,7 +27,7 @@ def _topicctl() -> Iterator[Tool | Absent]:
     if path is None:
         yield Absent("topicctl", "`topicctl` is not on the PATH")
         return
-    version = _told(path, "--version").replace(" version ", " ")
+    version = _told(path, "--version").replace(" version ", " ", 1)
     yield Topicctl(path, version)
     yield Topicctl(path, version, pauses=False)
 
