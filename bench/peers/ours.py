@@ -29,6 +29,9 @@ class Kstate:
     version: str = f"kstate {__version__}"
     does: str = DOES
 
+    def takes(self, estate: Estate) -> bool:  # noqa: ARG002  # a seam
+        return True
+
     def environment(self, folder: Path, bootstrap: str) -> Mapping[str, str]:  # noqa: ARG002  # a seam
         return {BOOTSTRAP: bootstrap}
 

@@ -118,7 +118,8 @@ def _tools(tools: Sequence[Tool]) -> str:
 
 def _commands(tool: Tool) -> list[str]:
     """Each command once, with DIR for the folder that has the tool's files."""
-    asked = [(step, estate) for estate in WARMED for step in steps(estate)]
+    taken = [estate for estate in WARMED if tool.takes(estate)]
+    asked = [(step, estate) for estate in taken for step in steps(estate)]
     commands = [tool.command(step, estate, Path("DIR")) for step, estate in asked]
     return list(dict.fromkeys(f"`{shown(tool, command)}`" for command in commands))
 
@@ -138,7 +139,8 @@ def section(tools: Sequence[Tool], measured: Measured, step: Step) -> str:
     """One step: a row a tool, and what those that failed said last."""
     changed = -(-measured.estate.topics // EVERY)
     title = TITLES[step].format(estate=measured.estate, changed=f"{changed:,}")
-    outcomes = {tool.name: measured.outcomes(tool.name, step) for tool in tools}
+    taking = [tool.name for tool in tools if tool.takes(measured.estate)]
+    outcomes = {name: measured.outcomes(name, step) for name in taking}
     rows = [
         "| | wall | range | CPU | peak memory | runs |",
         "|---|---:|---:|---:|---:|---:|",

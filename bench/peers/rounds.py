@@ -38,7 +38,8 @@ class Course:
 
 
 def rounds(tools: Sequence[Tool], estate: Estate, course: Course, runs: int) -> Iterator[Result]:
-    """Every tool's life, `runs` times."""
+    """The life of every tool that takes such an estate, `runs` times."""
+    tools = [tool for tool in tools if tool.takes(estate)]
     over: set[str] = set()
     for number in range(runs):
         first = number % len(tools)

@@ -103,6 +103,9 @@ class Terraform:
     def does(self) -> str:
         return DOES
 
+    def takes(self, estate: Estate) -> bool:  # noqa: ARG002  # a seam
+        return True
+
     def environment(self, folder: Path, bootstrap: str) -> Mapping[str, str]:  # noqa: ARG002  # a seam
         """CHECKPOINT_DISABLE: nothing is asked of its makers' servers while the clock runs."""
         told = {"TF_CLI_CONFIG_FILE": str(folder / "cli.tfrc")}

@@ -66,6 +66,9 @@ class Tool(Protocol):
     @property
     def does(self) -> str: ...
 
+    def takes(self, estate: Estate) -> bool:
+        """Whether there is anything for it to do with such an estate that it does not do elsewhere."""
+
     def environment(self, folder: Path, bootstrap: str) -> Mapping[str, str]:
         """What is set for its processes, beside what they inherit."""
 

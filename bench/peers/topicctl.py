@@ -48,6 +48,10 @@ class Topicctl:
     def does(self) -> str:
         return DOES if self.pauses else QUICK
 
+    def takes(self, estate: Estate) -> bool:
+        """Nothing pauses when ACLs are made."""
+        return self.pauses or bool(estate.topics)
+
     def environment(self, folder: Path, bootstrap: str) -> Mapping[str, str]:  # noqa: ARG002  # a seam
         return {}
 
@@ -59,7 +63,7 @@ class Topicctl:
         }
 
     def command(self, step: Step, estate: Estate, folder: Path) -> Command:
-        pauses = () if self.pauses or not estate.topics else NO_PAUSE
+        pauses = () if self.pauses else NO_PAUSE
         verb = ("apply",) if estate.topics else ("create", "acls")
         dry = () if step in {Step.CREATE, Step.APPLY_CHANGE} else ("--dry-run",)
         config = ("--cluster-config", f"{folder}/cluster.yaml", "--skip-confirm", "--no-spinner")

@@ -39,6 +39,10 @@ class Stub:
     called: str = "stub"
     version: str = "stub v1"
     does: str = "does little."
+    acls: bool = True
+
+    def takes(self, estate: Estate) -> bool:
+        return self.acls or bool(estate.topics)
 
     def environment(self, folder: Path, bootstrap: str) -> Mapping[str, str]:
         return {"HERE": bootstrap, "TOLD": str(folder)}
@@ -145,9 +149,12 @@ def test_a_round_is_a_whole_life_and_begins_with_another_tool_each_time(tmp_path
     assert world.asked[:4] == [False, False, False, True]
 
 
-def test_bindings_are_made_and_compared(tmp_path: Path) -> None:
-    results = list(rounds([Stub("a")], Estate(bindings=8), course(tmp_path), 1))
-    assert [result.step for result in results] == [Step.CREATE, Step.SAME]
+def test_bindings_are_made_and_compared_by_those_who_take_them(tmp_path: Path) -> None:
+    tools: list[Tool] = [Stub("a"), Stub("topics alone", acls=False)]
+    estate = Estate(bindings=8)
+    results = list(rounds(tools, estate, course(tmp_path), 2))
+    assert [(one.tool, one.step) for one in results] == [("a", Step.CREATE), ("a", Step.SAME)] * 2
+    assert "topics alone" not in section(tools, Measured(estate, results), Step.CREATE)
 
 
 def test_state_lasts_a_life_and_no_longer(tmp_path: Path) -> None:
