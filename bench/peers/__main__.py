@@ -21,7 +21,7 @@ from bench.peers.world import Broker
 
 PAGE = ROOT / "docs" / "comparison.md"
 SIZES = (100, 1_000)
-RUNS, LIMIT = 3, 300.0
+RUNS, LIMIT = 3, 300
 
 
 def main() -> int:
@@ -39,26 +39,33 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(told: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"rounds ({RUNS})")
+    parser.add_argument("--runs", type=_count, default=RUNS, metavar="N", help=f"rounds ({RUNS})")
     parser.add_argument(
         "--limit",
-        type=float,
+        type=_count,
         default=LIMIT,
         metavar="SECONDS",
         help=f"what one run may take ({LIMIT:g})",
     )
     parser.add_argument(
         "--sizes",
-        type=int,
+        type=_count,
         nargs="+",
         default=SIZES,
         metavar="N",
         help="topics, and about as many bindings (100 1000)",
     )
     parser.add_argument("--show", action="store_true", help="write nothing")
-    return parser.parse_args()
+    return parser.parse_args(told)
+
+
+def _count(text: str) -> int:
+    """Runs, seconds or topics: one at least."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _estates(sizes: Sequence[int]) -> list[Estate]:
@@ -91,11 +98,16 @@ def _told(results: Iterator[Result]) -> Iterator[Result]:
         yield result
 
 
-def _facts(machine: str, chosen: argparse.Namespace) -> Facts:
+def _command(chosen: argparse.Namespace) -> str:
+    """What measures the same again."""
     shown = ["python -m bench.peers"]
     shown += [f"--runs {chosen.runs}"] if chosen.runs != RUNS else []
-    shown += [f"--limit {chosen.limit:g}"] if chosen.limit != LIMIT else []
-    shown += [f"--sizes {' '.join(map(str, chosen.sizes))}"] if chosen.sizes != SIZES else []
+    shown += [f"--limit {chosen.limit}"] if chosen.limit != LIMIT else []
+    shown += [f"--sizes {' '.join(map(str, chosen.sizes))}"] if tuple(chosen.sizes) != SIZES else []
+    return " ".join(shown)
+
+
+def _facts(machine: str, chosen: argparse.Namespace) -> Facts:
     return Facts(
         machine=machine,
         software=facts.software(),
@@ -103,7 +115,7 @@ def _facts(machine: str, chosen: argparse.Namespace) -> Facts:
         commit=facts.commit(),
         runs=chosen.runs,
         limit=chosen.limit,
-        command=" ".join(shown),
+        command=_command(chosen),
         partitions=specs.PARTITIONS,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.peers.__main__ import _arguments, _command, _estates
 from bench.peers.clock import Outcome, timed
 from bench.peers.estate import Estate
 from bench.peers.page import Facts, Measured, render, section
@@ -251,3 +252,31 @@ def test_the_page_names_what_was_measured_where_and_what_was_not() -> None:
 
 def test_a_page_of_kstate_alone_says_that_it_compares_nothing() -> None:
     assert "**No other tool was found" in page([Stub("kstate")], result("kstate", 1.0))
+
+
+# --- the command
+
+
+def test_bindings_come_by_whole_services() -> None:
+    assert _estates([100, 1_000]) == [
+        Estate(topics=100),
+        Estate(topics=1_000),
+        Estate(bindings=104),
+        Estate(bindings=1_000),
+    ]
+
+
+@pytest.mark.parametrize(
+    "told", ["", "--runs 5", "--limit 60", "--sizes 10 20", "--runs 1 --limit 9 --sizes 7"]
+)
+def test_the_page_shows_the_command_that_was_given(told: str) -> None:
+    assert _command(_arguments(told.split())) == f"python -m bench.peers {told}".strip()
+
+
+@pytest.mark.parametrize("told", ["--runs 0", "--limit -1", "--sizes ten"])
+def test_what_is_no_number_of_anything_is_refused(
+    told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        _arguments(told.split())
+    assert "argument --" in capsys.readouterr().err
