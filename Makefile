@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo examples docs site vendor-calls test test-extra lint bench bench-large crash-matrix mutants clean
+.PHONY: demo examples docs site vendor-calls test test-extra lint bench bench-large bench-peers crash-matrix mutants clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml
@@ -54,6 +54,10 @@ bench: $(READY)
 
 bench-large: $(READY)
 	@$(BIN)/python -m bench --large
+
+# kstate beside topicctl and Terraform or OpenTofu, each where it is on the PATH; writes docs/comparison.md.
+bench-peers: $(READY)
+	@$(BIN)/python -m bench.peers
 
 # A hundred terms of the race for the lock, then every fault at every request of an apply: about half an hour.
 crash-matrix: $(READY)

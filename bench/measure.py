@@ -53,7 +53,7 @@ def run(contender: Contender, environment: Mapping[str, str]) -> Sample:
         launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(output), *contender.command]
         told = subprocess.run(
             launch,
-            env={**_environment(), **environment},
+            env={**inherited(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             timeout=PATIENCE,
@@ -88,7 +88,7 @@ def _compiled() -> str:
     return folder.name
 
 
-def _environment() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """Ours, without what makes kstate or Python behave in another way than at home."""
     left_out = ("GITHUB_", "KSTATE_", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}

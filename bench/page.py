@@ -49,6 +49,8 @@ floors always do. Topics have {overrides} overrides each.
 
 `bench/history.jsonl` has one line of ratios for every run; `python -m bench --compare` measures again, and says what
 became slower.
+
+[Side by side](comparison.md) has other tools on the same estate, by `python -m bench.peers`.
 """
 
 
