@@ -15,17 +15,16 @@ from bench.measure import ROOT
 from bench.page import Facts, render, table
 from bench.samples import Contest, middle, ratios
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE, LARGE_PAGE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance-large.md"
 HISTORY = ROOT / "bench" / "history.jsonl"
 
 
 def main() -> int:
     chosen = _arguments()
     before = facts.machine()  # the load of the machine before we add ours
-    contests = list(_told(_measure(chosen.runs, large=chosen.large)))
-    slower = _compare(contests)
+    measured = _told(_large(chosen.runs) if chosen.large else _measure(chosen.runs))
     if chosen.compare:
-        return int(slower)
+        return int(_compare(list(measured)))
     command = "python -m bench --large" if chosen.large else "python -m bench"
     found = Facts(
         machine=before,
@@ -37,14 +36,21 @@ def main() -> int:
         overrides=len(specs.OVERRIDES),
         heavy=scenarios.heavy_imports(),
     )
-    PAGE.write_text(render(contests, found), encoding="utf-8")
+    contests: list[Contest] = []
+    for contest in measured:  # what was measured stays, whatever becomes of the rest
+        contests.append(contest)
+        page = LARGE_PAGE if chosen.large else PAGE
+        page.write_text(render(contests, found), encoding="utf-8")
+    _compare(contests)
     history.append(HISTORY, _line(contests, found))
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--large", action="store_true", help="10,000 topics, 80,000 bindings too")
+    parser.add_argument(
+        "--large", action="store_true", help="10,000 topics, 80,000 bindings, 3,000 subjects"
+    )
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each (5)")
     parser.add_argument(
         "--compare",
@@ -54,24 +60,34 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(runs: int, *, large: bool) -> Iterator[Contest]:
+def _measure(runs: int) -> Iterator[Contest]:
     with tempfile.TemporaryDirectory(prefix="kstate-bench-") as name:
         folder = Path(name)
         yield scenarios.start(runs)
         yield from scenarios.validate(folder, runs)
-        with running(heap="1g" if large else "256m") as bench:
-            applied = scenarios.APPLIED + (scenarios.LARGE_APPLIED if large else ())
-            planned = scenarios.PLANNED + (scenarios.LARGE_PLANNED if large else ())
-            yield from scenarios.applying(bench, folder, applied, runs)
-            yield from scenarios.planning(bench, folder, planned, runs)
-            subjects = scenarios.SUBJECTS + (scenarios.LARGE_SUBJECTS if large else ())
-            yield from scenarios.registry(bench, folder, subjects, runs)
-            daily_sizes = scenarios.DAILY + (scenarios.LARGE_DAILY if large else ())
-            yield from daily.reading(bench, folder, daily_sizes, runs)
-            yield from daily.churn(bench, folder, scenarios.CHURNED[large], runs)
+        with running(heap="256m") as bench:
+            yield from scenarios.applying(bench, folder, scenarios.APPLIED, runs)
+            yield from scenarios.planning(bench, folder, scenarios.PLANNED, runs)
+            yield from scenarios.registry(bench, folder, scenarios.SUBJECTS, runs)
+            yield from daily.reading(bench, folder, scenarios.DAILY, runs)
+            yield from daily.churn(bench, folder, scenarios.CHURNED, runs)
         with running(heap="512m", far=daily.CLUSTERS, connect=True) as bench:
             yield daily.connectors(bench, folder, runs)
             yield daily.fleet(bench, folder, runs)
+
+
+def _large(runs: int) -> Iterator[Contest]:
+    """The longest one last: a broker that has just deleted 10,000 topics is busy with that for a minute."""
+    with tempfile.TemporaryDirectory(prefix="kstate-bench-") as name:
+        folder = Path(name)
+        with running(heap="1g") as bench:
+            yield from scenarios.planning(bench, folder, scenarios.LARGE_PLANNED, runs)
+            yield from daily.reading(bench, folder, scenarios.LARGE_DAILY, runs)
+        with running(heap="1g") as bench:
+            yield from scenarios.applying(bench, folder, scenarios.LARGE_APPLIED[1:], runs)
+            yield from daily.churn(bench, folder, scenarios.LARGE_CHURNED, runs)
+            yield from scenarios.registry(bench, folder, scenarios.LARGE_SUBJECTS, runs)
+            yield from scenarios.applying(bench, folder, scenarios.LARGE_APPLIED[:1], runs)
 
 
 def _told(contests: Iterator[Contest]) -> Iterator[Contest]:

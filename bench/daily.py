@@ -11,7 +11,7 @@ from bench import specs
 from bench.cluster import AWAY, Bench
 from bench.measure import Contender, floor, kstate, run, take_turns
 from bench.samples import Contest
-from bench.scenarios import HERE, Size, counted, fill
+from bench.scenarios import HERE, Size, counted, fill, here
 
 CONNECT = "BENCH_CONNECT"
 CONNECTORS = 100
@@ -22,8 +22,9 @@ APPROVED = ("KS221", "KS231", "KS301")
 def reading(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> Iterator[Contest]:
     """An estate that is as wanted, looked at in other ways than by a plan that finds nothing."""
     for size in sizes:
-        spec = str(specs.write(folder / f"daily-{size.short}", size.topics, size.bindings))
-        changed = specs.write_changed(folder / f"changed-{size.short}", size.topics, size.bindings)
+        every = size.topics, size.bindings, size.subjects
+        spec = str(specs.write(folder / f"daily-{size.short}", *every))
+        changed = specs.write_changed(folder / f"changed-{size.short}", *every)
         fill(bench, spec)
         bare, out = specs.write_bare(folder / f"bare-{size.short}"), folder / "imported"
         limit = ("--timeout", "60s")
@@ -33,25 +34,32 @@ def reading(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> Ite
             "import": ("Import of", "import", (str(bare), "--out", str(out), *limit)),
         }
         for name, (title, verb, arguments) in verbs.items():
-            yield _contest(bench, f"{name}-{size.short}", f"{title} {size}", runs, verb, arguments)
+            registry = [bench.registry] if size.subjects and name != "import" else []
+            told = f"{name}-{size.short}", f"{title} {size}", verb
+            yield _contest(bench, told, runs, arguments, registry)
     bench.wipe()
 
 
 def _contest(
-    bench: Bench, name: str, title: str, runs: int, verb: str, arguments: Sequence[str]
+    bench: Bench,
+    told: tuple[str, str, str],
+    runs: int,
+    arguments: Sequence[str],
+    registry: Sequence[str],
 ) -> Contest:
-    """One verb beside a naive reading of everything."""
+    """One verb beside a naive reading of everything; `told` is its name, its title and the verb."""
+    name, title, verb = told
     ours = f"kstate {verb}"
     out = Path(arguments[arguments.index("--out") + 1]) if "--out" in arguments else None
 
     def contenders(bootstrap: str) -> list[Contender]:
         before = (lambda: shutil.rmtree(out, ignore_errors=True)) if out else (lambda: None)
         return [
-            Contender("naive", floor("naive", bootstrap)),
+            Contender("naive", floor("naive", bootstrap, *registry)),
             Contender(ours, kstate(verb, *arguments), before=before),
         ]
 
-    samples = take_turns(contenders(bench.bootstrap), runs, {HERE: bench.bootstrap})
+    samples = take_turns(contenders(bench.bootstrap), runs, here(bench))
     traffic = counted(bench, contenders(bench.counted))
     return Contest(name=name, title=title, ours=ours, samples=samples, traffic=traffic)
 

@@ -40,7 +40,9 @@ class Size:
 
 PLANNED = (Size(100), Size(1_000), Size(1_000, 1_000))
 APPLIED = (Size(100), Size(1_000), Size(0, 1_000))
+# Each has all that the one before has, so that nothing has to go in between.
 LARGE_PLANNED = (
+    Size(1_000),
     Size(10_000),
     Size(10_000, 20_000),
     Size(10_000, 80_000),
@@ -48,8 +50,8 @@ LARGE_PLANNED = (
 )
 LARGE_APPLIED = (Size(10_000), Size(0, 10_000))
 DAILY = (Size(1_000, 1_000),)
-LARGE_DAILY = (Size(10_000, 80_000),)
-CHURNED = {False: 1_000, True: 20_000}
+LARGE_DAILY = (Size(10_000, 80_000, 3_000),)
+CHURNED, LARGE_CHURNED = 1_000, 20_000
 READ = (1_000, 10_000)
 SUBJECTS = (300, 1_000)
 LARGE_SUBJECTS = (3_000,)

@@ -113,16 +113,20 @@ def _grouped(name: str, documents: list[str]) -> dict[str, str]:
 
 def write(folder: Path, topics: int, acls: int = 0, subjects: int = 0) -> Path:
     """The same on disk, with a registry where there are subjects."""
+    return _written(folder, _every(topics, acls, subjects))
+
+
+def _every(topics: int, acls: int, subjects: int) -> dict[str, str]:
     found = dict(files(topics, acls))
     if subjects:
         found["cluster.yaml"] += REGISTRY
         found |= _grouped("schemas", [schema_document(index) for index in range(subjects)])
-    return _written(folder, found)
+    return found
 
 
-def write_changed(folder: Path, topics: int, acls: int = 0) -> Path:
+def write_changed(folder: Path, topics: int, acls: int = 0, subjects: int = 0) -> Path:
     """The same with a longer retention for one topic of a hundred."""
-    found = dict(files(topics, acls))
+    found = _every(topics, acls, subjects)
     for index in range(0, topics, 100):
         old = topic_document(index)
         name = f"topics-{index // A_FILE * A_FILE:05d}.yaml"
