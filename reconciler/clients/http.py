@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from reconciler.clients.lean import LostAnswer
 from reconciler.core.model import Body, Target
 from reconciler.errors import BadUsage, Failed, LoginFailed, ServerRefused, Unreachable
-from reconciler.secrets.references import redact, remember, resolve
+from reconciler.secrets.references import is_reference, redact, remember, resolve
 
 if TYPE_CHECKING:
     import urllib3
@@ -264,9 +264,9 @@ def connect(what: str, spec: Body, root: str, timeout: float) -> Http:
     """A server as a Cluster document describes it: `url`, `ca`, `auth` (basic, bearer, mtls), references resolved."""
     url = resolve(str(spec["url"]), root, secret=False)
     if not url.startswith(("http://", "https://")):
-        raise BadUsage(
-            f"{what}: `{redact(url)[:100]}` is no address: http:// or https:// is missing"
-        )
+        # What stands behind a reference and is no address is not shown: it may be a secret.
+        shown = str(spec["url"]) if is_reference(spec["url"]) else redact(url)[:100]
+        raise BadUsage(f"{what}: `{shown}` is no address: http:// or https:// is missing")
     auth = cast("Body", spec.get("auth") or {})
     return Http(what, url, timeout, _headers(auth, root), _tls(url, spec, auth, root))
 

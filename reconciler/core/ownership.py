@@ -124,6 +124,11 @@ class Keeping:
         owned = self.book.owned_by(self.estate) if self.estate else {}
         return {Key(cluster, *at) for at, own in owned.items() if own.protect}
 
+    def began(self, key: Key) -> bool:
+        """Whether an apply of ours was about to make or change it, and never said what became of that."""
+        intent = self.book.intents.get(self.estate)
+        return intent is not None and f"{key.kind}/{key.name}" in intent.wanted
+
     def protects(self, key: Key) -> bool:
         """Whether what we own was protected when it was last applied."""
         return self._owned(key).protect

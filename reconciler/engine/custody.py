@@ -169,7 +169,8 @@ def history(spec: Spec, options: Options) -> tuple[dict[str, History], dict[str,
 def _history(spec: Spec, document: Document, options: Options) -> History:
     with _opened(spec, document, options) as (session, store):
         if not store.exists():
-            return History((), ())
+            lost = store.lost()
+            return History((), (lost,) if lost else ())
         links = tuple(journal.read((e.value for e in store.journal()), session.cluster_id))
         end = read(store, session.cluster_id).tip
     return History(links, tuple(journal.verify(links, end)))

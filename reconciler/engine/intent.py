@@ -22,6 +22,7 @@ from reconciler.secrets.references import MASK, is_reference, resolve
 from reconciler.spec.folder import Spec
 from reconciler.spec.literals import literal_secrets
 
+DEFAULT_LEDGER = frozenset({TOPIC, f"{TOPIC}_journal"})
 LEDGER = ("spec", "ledger", "cluster")
 PLATFORM = ("spec", "platform")
 Wanted = tuple[Document, Platform, Desired]
@@ -37,6 +38,7 @@ def check(spec: Spec) -> None:
             told,
             _homeless(spec, sites),
             _misplaced(spec, sites),
+            _reserved(spec),
             _by_themselves(spec, sites),
             _among(spec, sites),
         )
@@ -133,6 +135,15 @@ def _misplaced(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
         if reasons and all(reason for _, reason in reasons):
             words = "; ".join(dict.fromkeys(f"{name}: {reason}" for name, reason in reasons))
             yield document, ("kind",), f"no cluster can hold this {document.kind}: {words}"
+
+
+def _reserved(spec: Spec) -> Iterator[Told]:
+    """Documents that would manage what kstate keeps its ledger in; that of an estate that names none included."""
+    own = {key.name for key in bookkeeping(spec, "")}
+    for document in spec.documents:
+        if document.kind == "Topic" and document.name in own | DEFAULT_LEDGER:
+            words = f"`{document.name}` is where kstate keeps its ledger; no document manages it"
+            yield document, ("metadata", "name"), words
 
 
 def _sites(document: Document, sites: Mapping[str, _Site]) -> list[_Site]:

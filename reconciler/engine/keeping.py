@@ -55,6 +55,9 @@ def looking(store: Store, cluster_id: str, estate: str) -> Callable[[], Keeping]
     """The same, begun: it is about the ledger as it is when this returns, and what is returned reads it."""
     try:
         there = store.exists()
+        if not there and (lost := store.lost()):
+            trouble = f"the ledger {store.name} is no proof: {lost}"
+            return lambda: Keeping(estate, Book(), trouble)
         entries = store.entries() if there else ()
     except Failed as error:
         trouble = _unreadable(store, error)
@@ -292,7 +295,9 @@ def check_owners(plan: Plan, cluster: str, keeping: Keeping) -> None:
         if owned is not None and owned.estate != keeping.estate:
             raise Stale(f"{change.key}: estate {owned.estate} owns it by now")
         pruned = any(risk.code in ("KS231", "KS232") for risk in change.risks)
-        if pruned and (owned is None or keeping.trouble):
+        # What a killed apply of ours had begun to make is ours as well: its record is written when this one begins.
+        ours = owned is not None or keeping.began(change.key)
+        if pruned and (not ours or keeping.trouble):
             raise Stale(
                 f"{change.key}: {keeping.trouble or 'the ledger no longer says it is ours'}"
             )

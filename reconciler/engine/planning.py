@@ -213,7 +213,7 @@ class Aims:
 
 
 def _records(found: Survey, changed: Set[Key], only: Sequence[str]) -> list[Bookkeeping]:
-    """Records that are no longer so: protection given or taken away, what is gone for good, what was accepted."""
+    """Records that are not so: protection given or taken away, what is gone, what was accepted or never recorded."""
     keeping, want = found.keeping, found.want
     if keeping.trouble:
         return []
@@ -227,6 +227,7 @@ def _records(found: Survey, changed: Set[Key], only: Sequence[str]) -> list[Book
         if key in found.live
         and (taken := caught_up(want.state[key], found.live[key], found.last[key]))
     }
+    behind |= {key: last[key].settings for key in (found.begun & kept) - changed}
     moved = [
         Bookkeeping(key, key in want.protected, behind.get(key))
         for key in kept

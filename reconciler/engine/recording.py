@@ -79,6 +79,8 @@ def _ledger(spec: Spec, session: Session, options: Options) -> RecordedLedger | 
         try:
             store = store_on(keeper, ledger)
             there = store.exists()
+            if not there and (lost := store.lost()):
+                return RecordedLedger(name, trouble=lost)
             entries = list(store.entries()) if there else []
         except Failed as error:
             return RecordedLedger(name, trouble=error.message)

@@ -54,7 +54,7 @@ class Survey:
     """Everything that planning and drift look at. `pruned` is ours and in no document any more, `tried` are secrets.
 
     `last` are the settings last applied. `hidden` is what ignore rules kept out of `want` and `last`, and `matched` are
-    the names of those that speak of anything here.
+    the names of those that speak of anything here. `begun` is what a killed apply made and nobody recorded yet.
     """
 
     document: Document
@@ -74,6 +74,7 @@ class Survey:
     last: State = field(default_factory=dict)
     hidden: tuple[Hidden, ...] = ()
     matched: frozenset[str] = frozenset()
+    begun: Set[Key] = frozenset()
 
     @property
     def cluster(self) -> str:
@@ -97,7 +98,9 @@ def survey(
     with closing(login(platform, target)) as session:
         live, looks, keeping = _seen(spec, session, wanted, options, every_field=every_field)
         kinds, drivers = _drivers(platform, looks)
+        raw = keeping.book.own
         keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
+        begun = {Key(document.name, *at) for at in keeping.book.own.keys() - raw.keys()}
         pruned = keeping.prunes(document.name, want.state.keys() | want.absent)
         last = keeping.last(document.name)
         going = {key: want.unwanted.get(key) or last.get(key) for key in (*want.absent, *pruned)}
@@ -105,7 +108,9 @@ def survey(
         tried = _tried(session, want.state, live, kinds) if options.verify else {}
         live = with_unseen(live, {**known, **_unfit(known, tried, kinds)}, kinds)
         found = (document, platform, want, session, keeping, tuple(_doubts(session, keeping)))
-        surveyed = Survey(*found, kinds, drivers, looks, live, pruned, tried, peers, spec, last)
+        surveyed = Survey(
+            *found, kinds, drivers, looks, live, pruned, tried, peers, spec, last, begun=begun
+        )
         if options.seen is not None:
             options.seen(_alive(surveyed, set(bookkeeping(spec, document.name))))
         yield _held(spec, surveyed, options)

@@ -28,6 +28,9 @@ class FileStore:
     def exists(self) -> bool:
         return (self.folder / "ledger").exists()
 
+    def lost(self) -> str:
+        return ""
+
     def create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "ledger").touch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +43,9 @@ class Store(Protocol):
 
     def exists(self) -> bool: ...
 
+    def lost(self) -> str:
+        """What of it is gone while the rest is in use; empty where that is not so."""
+
     def create(self) -> None: ...
 
     def entries(self) -> Iterable[Entry]:
@@ -73,7 +77,21 @@ class TopicStore:
 
     def exists(self) -> bool:
         """Whether both topics are there. Raises ServerRefused where this login may not see them."""
-        return len(topics.describe(self.kafka, [self.name, self.journal_name])) == 2
+        return len(self._there()) == 2
+
+    def lost(self) -> str:
+        """In words, where one of them is gone and the other one is in use; a first apply may have made just one."""
+        there = self._there()
+        if len(there) != 1:
+            return ""
+        (left,) = there
+        gone = self.journal_name if left == self.name else self.name
+        with closing(log.Reader(self.kafka, left)) as reader:
+            used = next(iter(reader.on()), None) is not None
+        return f"the topic {gone} is gone, and {left} is there" if used else ""
+
+    def _there(self) -> list[str]:
+        return list(topics.describe(self.kafka, [self.name, self.journal_name]))
 
     def create(self) -> None:
         """Make what is missing, and wait until it is readable. Safe against somebody who does the same."""

@@ -9,15 +9,28 @@ from typing import cast
 
 from reconciler.core.model import Target
 from reconciler.errors import BadUsage
-from reconciler.secrets.references import resolve
+from reconciler.secrets.references import is_reference, remember, resolve
 
+SERVER = re.compile(r"\s*(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}\s*")
 OPEN = re.compile(r"\.(location|protocol|mechanisms?|username)$")
 
 
 def bootstrap(target: Target) -> str:
-    """The brokers to ask first, `host:port` separated by commas."""
+    """The brokers to ask first, `host:port` separated by commas. Raises BadUsage for what is none."""
     entries = cast("Sequence[object]", target.spec["bootstrap"])
-    return ",".join(resolve(str(entry), target.root, secret=False) for entry in entries)
+    return ",".join(_servers(target, str(entry)) for entry in entries)
+
+
+def _servers(target: Target, entry: str) -> str:
+    """One entry resolved. What stands behind a reference and is no address is not shown: it may be a secret."""
+    found = resolve(entry, target.root, secret=False)
+    if is_reference(entry) and not all(map(SERVER.fullmatch, found.split(","))):
+        remember(found)
+        raise BadUsage(
+            f"cluster {target.name}: what {entry} stands for is no address",
+            hint="Brokers are written `host:port`, several of them with commas in between.",
+        )
+    return found
 
 
 def properties(target: Target) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from reconciler.errors import BadUsage
 
 SCHEME = "file"
+MOST = 1 << 20  # characters; a chain of certificates has a hundred thousand at most
 
 
 def path_of(reference: str, root: str) -> Path:
@@ -15,10 +16,18 @@ def path_of(reference: str, root: str) -> Path:
 
 
 def resolve(reference: str, root: str) -> str:
-    """The file's text. What cannot be read is BadUsage with the system's words."""
+    """The file's text. What cannot be read, or is no file of a sensible size, is BadUsage with the reason."""
     path = path_of(reference, root)
     try:
-        return path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        if not path.is_file():
+            # A device or a pipe may never end, and never begin.
+            why = "it is no file" if path.exists() else "No such file or directory"
+            raise BadUsage(f"file:{reference}: cannot read {path}: {why}")
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read(MOST + 1)
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise BadUsage(f"file:{reference}: cannot read {path}: {why}") from error
+    if len(text) > MOST:
+        raise BadUsage(f"file:{reference}: {path} is longer than {MOST:,} characters")
+    return text.removesuffix("\n").removesuffix("\r")

@@ -140,8 +140,7 @@ def _draft(reading: _Reading, relative: str, tree: yaml.Tree, *, variables: bool
     unfit = schema.check(form, value, exactly=exactly)
     findings += [finding for finding in unfit if finding.path not in unfilled]
     metadata, body = _mapping(value, "metadata"), _mapping(value, "spec")
-    if form.kind == "Cluster":
-        findings += literals.check(body)
+    findings += (literals.check if form.kind == "Cluster" else literals.check_secrets)(body)
     if not findings:
         body, findings = inlined.fill(form, body, reading.found, relative)
     if findings:

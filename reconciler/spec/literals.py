@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from reconciler.core.model import Document, Json, Path
@@ -27,12 +27,21 @@ def check(spec: Mapping[str, Json]) -> Iterator[Finding]:
             name = path[-1] if not path[-1].isdigit() else path[-2]
             advice = "write `env:NAME` or `file:PATH`"
             yield Finding(path, f"`{name[:80]}` holds a secret in the open; {advice}")
+    yield from _climbing(spec, lambda _path: True)
+
+
+def check_secrets(spec: Mapping[str, Json]) -> Iterator[Finding]:
+    """The last of these for the passwords and keys of any other document."""
+    yield from _climbing(spec, lambda path: SECRET.search(path[-1]) is not None)
+
+
+def _climbing(spec: Mapping[str, Json], of: Callable[[Path], bool]) -> Iterator[Finding]:
     for path, value in _leaves(spec, ("spec",)):
-        if isinstance(value, str) and value.startswith("file:"):
-            parts = PurePosixPath(value.removeprefix("file:")).parts
-            if ".." in parts:
-                advice = "name a file below the spec folder, or an absolute path"
-                yield Finding(path, f"a `file:` path must not climb with `..`; {advice}")
+        if not isinstance(value, str) or not value.startswith("file:") or not of(path):
+            continue
+        if ".." in PurePosixPath(value.removeprefix("file:")).parts:
+            advice = "name a file below the spec folder, or an absolute path"
+            yield Finding(path, f"a `file:` path must not climb with `..`; {advice}")
 
 
 def _literals(spec: Mapping[str, Json]) -> list[Path]:

@@ -200,6 +200,30 @@ def test_what_a_killed_apply_had_made_is_ours(kafka: Any, ours: Spec, name: str)
     found = ours.plan_json()  # in no document: ours to prune, not an orphan
     assert [c["key"] for w in found.json["waves"] for c in w] == [f"live/topic/{name}b"]
     assert "KS231" in found.codes
+    done = ours.apply("--approve", "KS231", "--approve", "KS201", "--wait", "60s")
+    assert done.code == 0, done.out + done.err
+    assert f"{name}b" not in kafka.admin.list_topics(timeout=5).topics
+    assert ours.plan().code == 0
+
+
+def test_an_apply_that_finds_all_of_it_made_already_records_it(
+    kafka: Any, ours: Spec, name: str
+) -> None:
+    ours.write(topic(f"{name}a", partitions=1, replication=1))
+    assert ours.apply().code == 0
+    store, about = store_of(kafka, name), cluster_id(kafka)
+    wanted = Intent("killed", "2026-01-01T00:00:00Z", {f"topic/{name}b": {"partitions": 1}})
+    with lock.acquire(store, about, "a killed apply") as held:
+        held.write([book.intent(about, "acme", wanted)])
+    make(kafka, f"{name}b")
+    ours.write(*(topic(f"{name}{n}", partitions=1, replication=1) for n in "ab"))
+    found = ours.plan_json()
+    assert [r["key"] for r in found.json["records"]] == [f"live/topic/{name}b"]
+    assert ours.apply("--wait", "60s").code == 0
+    kept = book_of(kafka, name)
+    assert ("topic", f"{name}b") in kept.own
+    assert not any(kept.intents.get("acme", Intent("", "", {})).wanted)
+    assert ours.plan_json().json["records"] == []
 
 
 def damage(kafka: Any, name: str, key: str, value: bytes | None) -> None:
@@ -208,7 +232,7 @@ def damage(kafka: Any, name: str, key: str, value: bytes | None) -> None:
     assert producer.flush(10) == 0
 
 
-@pytest.mark.parametrize("how", ["truncated", "garbage", "newer", "emptied", "head"])
+@pytest.mark.parametrize("how", ["truncated", "garbage", "newer", "emptied", "gone", "head"])
 def test_a_ledger_that_cannot_be_believed_deletes_nothing_and_adopt_repairs_it(
     kafka: Any, ours: Spec, name: str, how: str
 ) -> None:
@@ -228,18 +252,36 @@ def test_a_ledger_that_cannot_be_believed_deletes_nothing_and_adopt_repairs_it(
         case "emptied":
             kafka.admin.delete_topics([f"__{name}"])[f"__{name}"].result()
             make(kafka, f"__{name}")
+        case "gone":
+            kafka.admin.delete_topics([f"__{name}"])[f"__{name}"].result()
+            said = ours.run("history", str(ours.folder), "--verify")
+            assert (said.code, f"the topic __{name} is gone" in said.err) == (1, True)
     ours.write(topic(f"{name}c", partitions=1, replication=1))
     told = ours.plan()
     assert "nothing is deleted on its word" in told.out
     assert "0 delete" in told.out
     assert ours.apply().code == 0
-    assert "nothing is deleted on its word" in ours.plan().out or how in ("emptied", "head")
+    assert "nothing is deleted on its word" in ours.plan().out or how in ("emptied", "gone", "head")
     assert {f"{name}a", f"{name}b"} <= kafka.admin.list_topics(timeout=5).topics.keys()
     ours.write(*both, topic(f"{name}c", partitions=1, replication=1))
     assert ours.run("adopt", str(ours.folder), "--yes").code == 0
     assert "nothing is deleted" not in ours.plan().out
     ours.write(*both)
     assert "KS231" in ours.plan_json().codes
+
+
+@pytest.mark.parametrize("ensure", ["present", "absent"])
+def test_where_the_ledger_is_kept_is_no_documents_to_manage(
+    ours: Spec, name: str, ensure: str
+) -> None:
+    named = (f"__{name}", f"__{name}_journal", "__kstate", "__kstate_journal")
+    documents = [topic(one, partitions=3) for one in named]
+    for document in documents:
+        document["metadata"]["ensure"] = ensure
+    ours.write(*documents)
+    said = ours.plan()
+    assert said.code == 64
+    assert [f"`{one}` is where kstate keeps its ledger" in said.err for one in named] == [True] * 4
 
 
 def test_limits_count_what_is_owned(kafka: Any, ours: Spec, name: str) -> None:
