@@ -71,10 +71,11 @@ def _link(value: bytes | None) -> Link | None:
         return None
 
 
-def verify(links: Iterable[Link], end: Tip) -> list[str]:
+def verify(links: Iterable[Link], end: Tip, later: Tip | None = None) -> list[str]:
     """What is wrong with the chain, in words; nothing when every record names the one before it, up to `end`.
 
-    The first record there may name one that retention has taken away already.
+    The first record there may name one that retention has taken away already. `end` is the ledger's word from before
+    the links were read, `later` the one from after: what an apply adds in between is no fault.
     """
     problems: list[str] = []
     before: Link | None = None
@@ -85,8 +86,12 @@ def verify(links: Iterable[Link], end: Tip) -> list[str]:
             problems.append(
                 f"record {found.seq} does not name record {before.seq} as it is: one was changed"
             )
+        if found.seq == end.seq and found.hash != end.hash:
+            problems.append(f"record {found.seq} is not the one that the ledger speaks of")
         before = found
-    last = (before.seq, before.hash) if before else (0, "")
-    if end.seq and last != (end.seq, end.hash):
-        problems.append(f"the chain ends at record {last[0]}, but the ledger says {end.seq}")
+    last, known = before.seq if before else 0, (later or end).seq
+    if last < end.seq:
+        problems.append(f"the chain ends at record {last}, but the ledger says {end.seq}")
+    elif known and last > known:
+        problems.append(f"the chain goes on to record {last}, but the ledger ends at {known}")
     return problems

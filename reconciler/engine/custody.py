@@ -171,9 +171,16 @@ def _history(spec: Spec, document: Document, options: Options) -> History:
         if not store.exists():
             lost = store.lost()
             return History((), (lost,) if lost else ())
-        links = tuple(journal.read((e.value for e in store.journal()), session.cluster_id))
-        end = read(store, session.cluster_id).tip
-    return History(links, tuple(journal.verify(links, end)))
+        return chronicle(store, session.cluster_id)
+
+
+def chronicle(store: Store, cluster_id: str) -> History:
+    """The journal between two looks at the ledger: somebody may be writing both at this moment."""
+    end = read(store, cluster_id).tip
+    links = tuple(journal.read((e.value for e in store.journal()), cluster_id))
+    on = bool(links) and links[-1].seq > end.seq
+    later = read(store, cluster_id).tip if on else end
+    return History(links, tuple(journal.verify(links, end, later)))
 
 
 def unlock(

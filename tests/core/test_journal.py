@@ -50,3 +50,20 @@ def test_other_clusters_and_garbage_are_passed_over() -> None:
     values, end = chain([{"a": 1}])
     other, _ = link(Tip(), "other", "begin", {})
     assert verify(read([b"\xff", None, other, *values], "c"), end) == []
+
+
+def test_what_is_added_while_one_reads_is_no_fault_and_what_nobody_vouches_for_is_one() -> None:
+    values, end = chain([{"a": 1}, {"a": 2}])
+    more, later = link(end, "c", "outcome", {"a": 3})
+    links = list(read([*values, more], "c"))
+    assert verify(links, end, later) == []
+    assert verify(links, end) == ["the chain goes on to record 3, but the ledger ends at 2"]
+    assert verify(links[:1], end, later) == ["the chain ends at record 1, but the ledger says 2"]
+
+
+def test_the_record_that_the_ledger_speaks_of_must_be_there_as_it_was() -> None:
+    (one, two), end = chain([{"a": 1}, {"a": 2}])
+    forged = two.replace(b'{"a":2}', b'{"a":9}')
+    assert verify(read([one, forged], "c"), end) == [
+        "record 2 is not the one that the ledger speaks of"
+    ]
