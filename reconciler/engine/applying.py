@@ -74,7 +74,7 @@ def stands_in_the_way(plan: Plan, approvals: Sequence[Approval]) -> Gate:
 
 
 def check_fresh(plan: Plan, options: Options) -> None:
-    """Raises Stale for a plan whose time is over, and for one that no live cluster was looked at for."""
+    """Raises Stale for a plan that is over, that no live cluster was looked at for, or that has a cluster twice."""
     if plan.snapshot:
         raise Stale(
             f"the plan was made from a snapshot of {plan.snapshot}; it shows, and is not applied",
@@ -84,6 +84,17 @@ def check_fresh(plan: Plan, options: Options) -> None:
         raise Stale(
             f"the plan expired at {plan.expires}", hint="Make a new one with `kstate plan`."
         )
+    for name, others in _twice(plan).items():
+        # It would wait for its own lock, and each half would undo the other's.
+        raise Stale(f"clusters {name} and {', '.join(others)} of the plan are one and the same")
+
+
+def _twice(plan: Plan) -> dict[str, list[str]]:
+    """Clusters that an estate has under several names: the first of them, with the others."""
+    names: dict[str, list[str]] = {}
+    for cluster in plan.clusters if plan.estate else ():
+        names.setdefault(cluster.id, []).append(cluster.name)
+    return {first: others for first, *others in names.values() if others}
 
 
 def check_expected(plan: Plan, expected: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from reconciler.clients import about, rights
@@ -27,7 +27,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.rights import APPLY, CLUSTER, Need, folded
 from reconciler.engine.clusters import Options, login, side_by_side, state_of
-from reconciler.engine.intent import check, chosen, desired_of, ledger_of
+from reconciler.engine.intent import check, chosen, desired_of, doubles, ledger_of
 from reconciler.engine.standing import Verdicts, needed, verdicts
 from reconciler.errors import Failed, KstateError, LoginFailed, Unreachable
 from reconciler.kinds import registry as kinds_registry
@@ -46,11 +46,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One cluster. `missing` are the rights to grant, by verb; `identity` is whom they have to be granted to."""
+    """One cluster, by its `id`. `missing` are the rights to grant, by verb; `identity` is whom to grant them to."""
 
     findings: tuple[Finding, ...]
     identity: rights.Identity | None = None
     missing: Mapping[str, Sequence[Need]] = field(default_factory=dict)
+    id: str = ""
 
     @property
     def well(self) -> bool:
@@ -63,7 +64,15 @@ def checkup(
     """The health of every cluster that answered, and why the others did not. `verbs`: what rights are wanted for."""
     check(spec)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
-    return side_by_side(wanted, lambda name: _look(spec, wanted[name], options, verbs))
+    found, failures = side_by_side(wanted, lambda name: _look(spec, wanted[name], options, verbs))
+    told = {d.name: w for d, w in doubles(spec, {name: one.id for name, one in found.items()})}
+    return {name: _with(one, told.get(name)) for name, one in found.items()}, failures
+
+
+def _with(health: Health, wrong: str | None) -> Health:
+    if wrong is None:
+        return health
+    return replace(health, findings=(*health.findings, Finding(False, wrong)))
 
 
 def _look(
@@ -82,7 +91,7 @@ def _look(
                 findings += _of_kind(session, kind, platform, want)
         kafka = _kafka(session)
         if kafka is None:
-            return Health(tuple(findings))
+            return Health(tuple(findings), id=session.cluster_id)
         identity = rights.by_key() if platform.keyed else rights.identity(kafka)
         kinds, ledger = kinds_registry.on(platform), _own_ledger(spec, document)
         needs = needed(kinds, want, ledger, session.operations)
@@ -98,7 +107,8 @@ def _look(
         verb: folded([n for n, ok in asked.items() if ok is False and n.verb == verb], prefixes)
         for verb in verbs
     }
-    return Health(tuple(findings), identity, {v: own for v, own in missing.items() if own})
+    missing = {v: own for v, own in missing.items() if own}
+    return Health(tuple(findings), identity, missing, session.cluster_id)
 
 
 def _logged_in(session: Session, platform: Platform) -> Iterator[Finding]:

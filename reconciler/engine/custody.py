@@ -20,7 +20,15 @@ from reconciler.engine.clusters import (
     stamp,
     state_of,
 )
-from reconciler.engine.intent import Wanted, check, chosen, connections, desired_of, ledger_of
+from reconciler.engine.intent import (
+    Wanted,
+    check,
+    check_apart,
+    chosen,
+    connections,
+    desired_of,
+    ledger_of,
+)
 from reconciler.engine.keeping import Keeper, followed, ledger_session, look, read, store_on
 from reconciler.errors import BadUsage, KstateError
 from reconciler.kinds import registry as kinds_registry
@@ -34,10 +42,11 @@ from reconciler.spec.folder import Spec
 class Claim:
     """What an adoption would record on one cluster, what another estate keeps, and what cannot be read any more.
 
-    `repair`: the ledger's count is wrong, and adopting writes it anew.
+    `cluster` is its name, `id` its own. `repair`: the ledger's count is wrong, and adopting writes it anew.
     """
 
     cluster: str
+    id: str
     new: Mapping[Key, Owned]
     foreign: Mapping[Key, str]
     dropped: Mapping[str, str]
@@ -49,7 +58,9 @@ def adoptable(spec: Spec, options: Options) -> tuple[dict[str, Claim], dict[str,
     check(spec)
     estate_of(spec)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
-    return side_by_side(wanted, lambda name: _claim(spec, wanted[name], options))
+    found, failures = side_by_side(wanted, lambda name: _claim(spec, wanted[name], options))
+    check_apart(spec, {name: claim.id for name, claim in found.items()})
+    return found, failures
 
 
 def adopt(spec: Spec, claims: Mapping[str, Claim], options: Options) -> dict[str, KstateError]:
@@ -91,7 +102,7 @@ def _claim(spec: Spec, wanted: Wanted, options: Options) -> Claim:
         elif owned.estate != estate:
             foreign[key] = owned.estate
     dropped = {key: why for key, why in keeping.book.damage.items() if why == "not readable"}
-    return Claim(document.name, new, foreign, dropped, bool(keeping.trouble))
+    return Claim(document.name, session.cluster_id, new, foreign, dropped, bool(keeping.trouble))
 
 
 def _as_found(want: Resource, live: Resource, by: Owned, *, protect: bool) -> Owned:

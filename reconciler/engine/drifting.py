@@ -18,6 +18,7 @@ from reconciler.engine.intent import (
     Wanted,
     bookkeeping,
     check,
+    check_apart,
     check_references,
     chosen,
     connections,
@@ -48,6 +49,7 @@ def drift(spec: Spec, options: Options) -> Found:
     check_references(spec, options)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     parts, failures = side_by_side(wanted, lambda name: _look(spec, wanted[name], options))
+    check_apart(spec, {name: part.seen.id for name, part in parts.items()})
     clusters = [parts[name] for name in sorted(parts)]
     report = Drift(
         clusters=tuple(part.seen for part in clusters),

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import cast
 
 from reconciler.core import labels
-from reconciler.core.desired import Desired, desired
+from reconciler.core.desired import NAME, Desired, desired
 from reconciler.core.diff import flat, nest
 from reconciler.core.model import Body, Document, Json, Key, Kind, Path, Place, Platform
 from reconciler.core.near import did_you_mean
@@ -205,6 +205,34 @@ def check_references(spec: Spec, options: Options) -> None:
                 problems.append(Problem(document.file, *document.locate(path), words))
     if problems:
         raise SpecInvalid(problems)
+
+
+def check_apart(spec: Spec, ids: Mapping[str, str]) -> None:
+    """Raises SpecInvalid for Cluster documents that turned out to be one cluster. `ids` are the clusters', by name."""
+    problems = [Problem(d.file, *d.locate(NAME), words) for d, words in doubles(spec, ids)]
+    if problems:
+        raise SpecInvalid(problems)
+
+
+def doubles(spec: Spec, ids: Mapping[str, str]) -> Iterator[tuple[Document, str]]:
+    """Cluster documents of a cluster that another one speaks of already, and what is wrong with that.
+
+    An estate keeps one record for a cluster: what one of the documents asks for, the other would delete. Without an
+    estate nothing is deleted on its own, and one cluster may well have several addresses.
+    """
+    first: dict[str, Document] = {}
+    for document in spec.clusters if spec.estate else ():
+        if document.name not in ids:
+            continue
+        other = first.setdefault(ids[document.name], document)
+        if other is not document:
+            place = f"{other.file}:{other.locate(NAME)[0]}"
+            yield (
+                document,
+                f"clusters {other.name} ({place}) and {document.name} are one and the same, with id"
+                f" {ids[document.name]}: each would delete what only the other has;"
+                " keep one of the two documents",
+            )
 
 
 def _references(value: Json, path: Path) -> Iterator[tuple[Path, str]]:

@@ -39,6 +39,7 @@ from reconciler.engine.intent import (
     Wanted,
     bookkeeping,
     check,
+    check_apart,
     check_references,
     chosen,
     connections,
@@ -108,6 +109,7 @@ def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
     parts, failures = side_by_side(
         wanted, lambda name: _plan_cluster(spec, wanted[name], options, view)
     )
+    check_apart(spec, {name: part.cluster.id for name, part in parts.items()})
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
     owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
     made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})

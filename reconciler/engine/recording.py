@@ -16,6 +16,7 @@ from reconciler.engine.clusters import Options, driver_of, login, side_by_side, 
 from reconciler.engine.intent import (
     Wanted,
     check,
+    check_apart,
     check_references,
     chosen,
     connections,
@@ -39,6 +40,7 @@ def snapshot(spec: Spec, options: Options) -> tuple[Snapshot, Mapping[str, Kstat
     check_references(spec, options)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     found, failures = side_by_side(wanted, lambda name: _record(spec, wanted[name], options))
+    check_apart(spec, {name: one.id for name, one in found.items()})
     made = Snapshot(
         taken=stamp(options.now),
         expires=stamp(options.now + LIFETIME),

@@ -203,6 +203,19 @@ def test_what_is_no_plan_is_4(
         assert not any(line.lstrip().startswith("::") for line in said.err.splitlines())
 
 
+def test_a_plan_that_has_one_cluster_under_two_names_is_4(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would wait for its own lock. Without an estate there is none, and nothing that one of the two would delete."""
+    file = tmp_path / "plan.json"
+    twin = ClusterPlan("twin", "id", {"platform": "apache", "bootstrap": ["127.0.0.1:1"]})
+    file.write_bytes(render(replace(PLAN, clusters=(*PLAN.clusters, twin))))
+    assert run(["apply", str(file)]) == 4
+    assert "clusters live and twin of the plan are one and the same" in capsys.readouterr().err
+    file.write_bytes(render(replace(PLAN, clusters=(*PLAN.clusters, twin), estate="")))
+    assert run(["apply", str(file)]) == 3
+
+
 def _link(file: Path) -> None:
     file.symlink_to(file.with_name("good.json"))
 

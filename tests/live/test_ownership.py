@@ -311,6 +311,38 @@ def test_a_second_apply_is_refused_with_who_holds_the_lock(
     assert ours.apply().code == 0
 
 
+@pytest.mark.parametrize("verb", ["plan", "apply", "drift", "adopt", "snapshot"])
+def test_two_documents_of_one_cluster_are_refused_where_one_would_delete_what_the_other_has(
+    kafka: Any, ours: Spec, name: str, tmp_path: Any, verb: str
+) -> None:
+    twin(kafka, ours)
+    ours.write(topic(f"{name}a", partitions=1, replication=1))
+    more = {"apply": ["--yes"], "adopt": ["--yes"], "snapshot": ["--out", str(tmp_path / "s.json")]}
+    told = ours.run(verb, str(ours.folder), *more.get(verb, []))
+    assert told.code == 64
+    assert "twin.yaml:4:" in told.err
+    assert "clusters live (cluster.yaml:4) and twin are one and the same" in told.err
+    assert f"{name}a" not in kafka.admin.list_topics(timeout=5).topics
+
+
+def test_doctor_sees_two_documents_of_one_cluster_and_without_an_estate_they_are_none_of_its_business(
+    kafka: Any, ours: Spec, name: str
+) -> None:
+    twin(kafka, ours)
+    ours.write(topic(f"{name}a", partitions=1, replication=1))
+    told = ours.run("doctor", str(ours.folder))
+    assert (told.code, "are one and the same" in told.out) == (1, True)
+    (ours.folder / "estate.yaml").unlink()
+    assert ours.run("doctor", str(ours.folder)).code == 0
+    assert ours.plan().code == 2
+
+
+def twin(kafka: Any, ours: Spec) -> None:
+    """A second Cluster document of the cluster that there is."""
+    spec = {"platform": "apache", "bootstrap": [kafka.bootstrap]}
+    ours.write({"kind": "Cluster", "metadata": {"name": "twin"}, "spec": spec}, file="twin.yaml")
+
+
 def test_history_tells_and_a_gap_in_it_shows(kafka: Any, ours: Spec, name: str) -> None:
     ours.write(
         topic(f"{name}a", partitions=1, replication=1),
