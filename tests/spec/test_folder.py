@@ -122,7 +122,7 @@ def test_a_whole_variable_brings_its_type_but_no_point(tmp_path: Path) -> None:
         },
     )
     (told,) = problems(tmp_path / "spec", tmp_path / "v.yaml")
-    assert told == "t.yaml:4:20: `partitions` must be a whole number from 1 up, found `3.0`"
+    assert told == "t.yaml:4:20: `partitions` must be a whole number from 1 to 100000, found `3.0`"
 
 
 def test_a_secret_from_a_values_file_is_still_in_the_open(tmp_path: Path) -> None:
