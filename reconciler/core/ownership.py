@@ -224,10 +224,11 @@ def limits(cluster: str, changes: Iterable[Change], owned: int, given: Body) -> 
     gone = [change for change in all_of_it if change.action is Action.DELETE]
     ours = [c for c in all_of_it if c.owner is Owner.OURS and c.action is not Action.CREATE]
     ours_gone = [change for change in ours if change.action is Action.DELETE]
-    if len(gone) > allowed["delete"]:
+    if len(gone) > (most := allowed["delete"]):
+        plural = "s" if most != 1 else ""
         yield Risk(
             "KS301",
-            f"cluster {cluster}: more than {allowed['delete']} deletions",
+            f"cluster {cluster}: more than {most:,} deletion{plural} ({len(gone):,})",
             {"deletions": len(gone)},
         )
     if owned < POPULATION:
@@ -240,7 +241,8 @@ def limits(cluster: str, changes: Iterable[Change], owned: int, given: Body) -> 
             word = "deletes" if code == "KS302" else "changes"
             yield Risk(
                 code,
-                f"cluster {cluster}: {word} more than {allowed[name]} % of what is owned",
+                f"cluster {cluster}: {word} more than {allowed[name]} % of what is owned"
+                f" ({len(part):,} of {owned:,})",
                 {"affected": len(part), "owned": owned},
             )
 

@@ -234,19 +234,20 @@ def said(changes: list[Change], owned: int, **given: int) -> list[tuple[str, str
 
 def test_limits_say_what_they_count() -> None:
     assert said(many(2, gone=True), 0, delete=1) == [
-        ("KS301", "cluster eu: more than 1 deletions", {"deletions": 2})
+        ("KS301", "cluster eu: more than 1 deletion (2)", {"deletions": 2})
     ]
+    assert said(many(300, gone=True), 0)[0][1] == "cluster eu: more than 20 deletions (300)"
     assert said(many(4, gone=True), 10) == [
         (
             "KS302",
-            "cluster eu: deletes more than 30 % of what is owned",
+            "cluster eu: deletes more than 30 % of what is owned (4 of 10)",
             {"affected": 4, "owned": 10},
         )
     ]
     assert said(many(6, gone=False), 10) == [
         (
             "KS303",
-            "cluster eu: changes more than 50 % of what is owned",
+            "cluster eu: changes more than 50 % of what is owned (6 of 10)",
             {"affected": 6, "owned": 10},
         )
     ]
