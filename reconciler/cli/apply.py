@@ -17,7 +17,7 @@ from reconciler.cli.common import (
     ValuesOption,
     WaveOption,
 )
-from reconciler.cli.showing import FormatOption
+from reconciler.cli.showing import FormatOption, LimitOption
 
 if TYPE_CHECKING:
     import threading
@@ -51,6 +51,7 @@ def apply(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Approves no risk.")] = False,
     form: FormatOption = "text",
+    limit: LimitOption = None,
     out: Annotated[
         str | None,
         typer.Option("--out", metavar="FILE", help="Save the result, for `kstate notify FILE`."),
@@ -92,11 +93,11 @@ def apply(
         folder="." if saved else spec,
     )
     settings = replace(settings, wait=seconds(wait, "--wait"), approved=tuple(approve or ()))
-    wish = _Wish(expect, yes or saved, form, out)
+    wish = _Wish(expect, agreed=yes or saved, form=form, out=out, limit=limit)
     with uploading(form, settings.root):
         made = _saved(spec, settings, values) if saved else _planned(spec, settings, values)
     if made.failures:
-        raise typer.Exit(_unplanned(made, approvals, form))
+        raise typer.Exit(_unplanned(made, approvals, wish))
     settings = replace(settings, seal=seal(made.plan) if saved else "")
     with uploading(form, settings.root):
         code = _carry_out(made, settings, approvals, wish)
@@ -106,14 +107,17 @@ def apply(
 class _Wish:
     """How the apply was asked for: the digest it must have, whether to ask, and the form of the answer.
 
-    `out` is a file for the result.
+    `out` is a file for the result, `limit` how many changes are shown one by one before.
     """
 
-    def __init__(self, expect: str | None, agreed: bool, form: str, out: str | None) -> None:
+    def __init__(
+        self, expect: str | None, *, agreed: bool, form: str, out: str | None, limit: int | None
+    ) -> None:
         self.expect = expect
         self.agreed = agreed
         self.form = form
         self.out = out
+        self.limit = limit
 
 
 def _planned(spec: str, settings: Options, values: str | None) -> Planned:
@@ -123,18 +127,18 @@ def _planned(spec: str, settings: Options, values: str | None) -> Planned:
     return make(read_spec(spec, values), settings)
 
 
-def _unplanned(made: Planned, approvals: list[Approval], form: str) -> int:
+def _unplanned(made: Planned, approvals: list[Approval], wish: _Wish) -> int:
     """Where a cluster could not be planned nothing is written anywhere; what stands in the way of the rest is told."""
     from reconciler.cli.common import tell_failures
     from reconciler.cli.showing import show_plan
     from reconciler.core.result import fold
     from reconciler.engine.applying import stands_in_the_way
 
-    if form == "text" and made.plan.clusters:
-        show_plan(made.plan, form)
+    if wish.form == "text" and made.plan.clusters:
+        show_plan(made.plan, wish.form, limit=wish.limit)
     gate = stands_in_the_way(made.plan, approvals)
     refused = refuse(gate) if gate.blocked else 0
-    return fold([tell_failures(dict(made.failures), form), refused])
+    return fold([tell_failures(dict(made.failures), wish.form), refused])
 
 
 def _saved(path: str, settings: Options, values: str | None) -> Planned:
@@ -164,7 +168,7 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
         check_expected(plan, wish.expect)
     check_fresh(plan, settings)
     if wish.form == "text":
-        show_plan(plan, "text")
+        show_plan(plan, "text", limit=wish.limit)
     gate = stands_in_the_way(plan, approvals)
     for unused in gate.unused:
         never = Risk(unused.code, "").level is Level.IMPOSSIBLE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.common import ClusterOption, LabelOption, SpecArgument, ValuesOption
+from reconciler.cli.showing import LimitOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,6 +110,7 @@ def merge(
     form: Annotated[
         str, typer.Option("--format", metavar="F", help="text, json or markdown; of a plan.")
     ] = "text",
+    limit: LimitOption = None,
     expect: Annotated[
         str | None,
         typer.Option("--expect", metavar="DIGEST", help="Fail unless this is the plan's digest."),
@@ -127,19 +129,23 @@ def merge(
     bodies = {name: _json(name, name) for name in sorted(set(files))}
     kind = _kind(bodies)
     whole = all(group.whole for group in found)
+    wish = _Wish(out, form, expect, whole=whole, limit=limit)
     if kind == "plan":
-        raise typer.Exit(_plans(sorted(bodies), found, _Wish(out, form, expect, whole)))
-    raise typer.Exit(_reports(kind, bodies, found, _Wish(out, form, expect, whole)))
+        raise typer.Exit(_plans(sorted(bodies), found, wish))
+    raise typer.Exit(_reports(kind, bodies, found, wish))
 
 
 class _Wish:
     """How the answer was asked for."""
 
-    def __init__(self, out: str | None, form: str, expect: str | None, whole: bool) -> None:
+    def __init__(
+        self, out: str | None, form: str, expect: str | None, *, whole: bool, limit: int | None
+    ) -> None:
         self.out = out
         self.form = form
         self.expect = expect
         self.whole = whole
+        self.limit = limit
 
 
 def _json(path: str, what: str) -> dict[str, Any]:
@@ -188,7 +194,7 @@ def _plans(files: Sequence[str], found: list[Group], wish: _Wish) -> int:
     clusters = {c.name: c.spec for plan in plans.values() for c in plan.clusters}
     whole = wish.whole and not lost(found, seen)
     made = merged_plan(plans, load(), kind_of(clusters), whole=whole)
-    show_plan(made, wish.form)
+    show_plan(made, wish.form, limit=wish.limit)
     check_complete(found, seen)
     if wish.expect not in (None, made.digest):
         raise Stale(f"the digest of all plans is {made.digest}, not {wish.expect}")

@@ -70,7 +70,7 @@ def put_back(
     if not changes:
         tell("nothing to put back")
         return 0
-    tell(text.plan(made.plan))
+    tell(text.plan(made.plan, limit=None))  # `drift` has no `--limit` to see the rest by
     gate = stands_in_the_way(made.plan, approvals)
     if gate.blocked:
         return refuse(gate)

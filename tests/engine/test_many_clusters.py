@@ -191,6 +191,22 @@ def test_a_plan_shows_what_it_could_read_and_says_what_it_could_not(
     assert "cluster far: nobody answers" in said.err
 
 
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_what_is_told_in_groups_can_be_seen_one_by_one(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    """The verb that names `--limit 0` has it."""
+    for name in ("a", "b", "c"):
+        fleet.cluster(name)
+    more = ["--yes"] if verb == "apply" else []
+    assert fleet.run(verb, "--limit", "1", *more) == 0
+    assert "`--limit 0` shows all" in capsys.readouterr().out
+    for name in ("a", "b", "c"):
+        (fleet.folder / f"{name}.json").write_text("{}")
+    assert fleet.run(verb, "--limit", "0", *more) == 0
+    assert capsys.readouterr().out.count("+ quota") == 3
+
+
 # --- chosen by label
 
 
