@@ -12,6 +12,7 @@ ANSI = {
     "bad": "31",
     "loud": "1;97;41",
     "alarm": "1;97;41",
+    "warning": "1;33",
     "dim": "2",
     "strong": "1",
 }
@@ -19,7 +20,7 @@ ANSI = {
 
 def plain(style: str, text: str) -> str:
     """No colour: for files, pipes, CI and NO_COLOR."""
-    return f"!! {text}" if style == "alarm" else text
+    return f"!! {text}" if style in ("alarm", "warning") else text
 
 
 def ansi(style: str, text: str) -> str:

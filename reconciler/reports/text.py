@@ -131,7 +131,8 @@ def _notices(plan: Plan, paint: Paint) -> Iterator[str]:
     for notice in plan.notices:
         yield paint("dim", f"note: {words.visible(notice)}")
     for risk in plan.risks:
-        yield paint("alarm", f"{risk.code} {risk.level}: {words.visible(risk.message)}")
+        style = "warning" if risk.level is Level.NOTICE else "alarm"
+        yield paint(style, f"{risk.code} {risk.level}: {words.visible(risk.message)}")
         if way_out := words.way_out(risk, None):
             yield f"     {way_out}"
     if plan.notices or plan.risks:

@@ -344,6 +344,15 @@ def test_colour_changes_no_word(name: str) -> None:
     assert bare.split() == text.plan(PLANS[name]).replace("!!", "").split()
 
 
+def test_a_notice_of_the_whole_plan_is_no_alarm() -> None:
+    """An estate's first apply brings one: it is not to be missed, and nothing has to be approved."""
+    lines = text.plan(PLANS["whole"], ansi).splitlines()
+    (notice,) = (line for line in lines if "KS131 notice" in line)
+    (limit,) = (line for line in lines if "KS301 limit" in line)
+    assert notice.startswith(ansi("warning", "KS131")[:-4])
+    assert limit.startswith(ansi("alarm", "KS301")[:-5])
+
+
 def test_nothing_lies_around() -> None:
     """Every file belongs to a case."""
     ends = {**ENDS, "html": "page.json"}
