@@ -137,7 +137,7 @@ def _lean_read(kafka: Kafka, principal: str, *, rare: bool) -> Iterator[Binding]
     if found.code == KafkaError.SECURITY_DISABLED:
         return iter(())
     error = KafkaException(KafkaError(found.code, found.words))
-    raise refused("DescribeAcls on the cluster", error)
+    raise refused("DescribeAcls on the cluster", error, kafka.principal)
 
 
 def _in_words(acl: replies.Acl) -> Binding:
@@ -167,7 +167,7 @@ def _full_read(kafka: Kafka, principal: str) -> Iterator[Binding]:
     asked = kafka.admin.describe_acls(anything, request_timeout=kafka.timeout + PATIENCE)
     found = answer(asked, kafka.timeout + PATIENCE)
     if isinstance(found, BaseException):
-        raise refused("DescribeAcls on the cluster", found) from found
+        raise refused("DescribeAcls on the cluster", found, kafka.principal) from found
     return map(_binding, found)
 
 
@@ -191,7 +191,7 @@ def has_authorizer(kafka: Kafka) -> bool:
     if isinstance(found, BaseException):
         if code(found) == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
             return True
-        raise refused(f"DescribeConfigs on broker {broker.name}", found) from found
+        raise refused(f"DescribeConfigs on broker {broker.name}", found, kafka.principal) from found
     entry = found.get("authorizer.class.name")
     # Absent or hidden: a platform that does not tell. Only an empty name says that there is none.
     return entry is None or entry.value != ""

@@ -37,7 +37,9 @@ def effective(kafka: Kafka, names: Iterable[str]) -> dict[str, dict[str, str]]:
             if not isinstance(got, BaseException):
                 found[resource.name] = {name: entry.value or "" for name, entry in got.items()}
             elif code(got) not in MISSING:
-                raise refused(f"DescribeConfigs on topic {resource.name}", got) from got
+                raise refused(
+                    f"DescribeConfigs on topic {resource.name}", got, kafka.principal
+                ) from got
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ DENIED = frozenset(
 )
 # What an authorizer is asked for (Kafka documentation, "Authorization primitives", by protocol).
 NEEDS = {"DescribeTopics": "Describe", "DescribeConfigs": "DescribeConfigs"}
+# Stands for a principal that the login does not tell.
+THIS_LOGIN = "User:THIS_LOGIN"
 # Requests go to the controller by the metadata of the start, and librdkafka waits for a dead one until the request
 # times out (measured); only refreshing all topics asks again, as it has no topics of its own.
 LOOK_AGAIN = {"topic.metadata.refresh.interval.ms": 3000, "topic.metadata.refresh.sparse": False}
@@ -88,7 +91,8 @@ class Brake:
 class Kafka:
     """One cluster, logged in. `operations` are what this login may do on the cluster itself, None when hidden.
 
-    `reserved` are topic settings that the platform sees to and takes from nobody.
+    `reserved` are topic settings that the platform sees to and takes from nobody. `keyed`: what is logged in with is a
+    key that stands for an account, and no name.
     """
 
     admin: AdminClient
@@ -100,6 +104,7 @@ class Kafka:
     operations: frozenset[AclOperation] | None = field(default=None)
     token: Token | None = field(default=None)
     reserved: frozenset[str] = frozenset()
+    keyed: bool = False
     brake: Brake = field(default_factory=Brake)
     _lean: Lean | None = field(default=None, repr=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -121,12 +126,12 @@ class Kafka:
 
     @property
     def principal(self) -> str:
-        """Who we are to the authorizer, as far as the login tells: empty for certificates, tokens and Kerberos."""
+        """Who we are to the authorizer, as far as the login tells: empty for certificates, tokens, keys, Kerberos."""
         protocol = self.properties.get("security.protocol", "PLAINTEXT").upper()
         if protocol == "PLAINTEXT":
             return "User:ANONYMOUS"
         name = self.properties.get("sasl.username", "")
-        return f"User:{name}" if name and protocol.startswith("SASL") else ""
+        return f"User:{name}" if name and protocol.startswith("SASL") and not self.keyed else ""
 
     @property
     def has_lean(self) -> bool:
@@ -261,14 +266,14 @@ def answer(future: Future[Any], timeout: float) -> Any:
         return error
 
 
-def refused(what: str, error: BaseException) -> Failed:
-    """A failed read as an error that names the operation and keeps the server's words."""
+def refused(what: str, error: BaseException, who: str = "") -> Failed:
+    """A failed read as an error that names the operation, in the server's words. `who`: the principal, if known."""
     if code(error) in LOST:
         return Unreachable(f"{what}: {reason(error)}")
-    return ServerRefused(f"{what}: {reason(error)}", hint=_grant(what, error))
+    return ServerRefused(f"{what}: {reason(error)}", hint=_grant(what, error, who))
 
 
-def _grant(what: str, error: BaseException) -> str:
+def _grant(what: str, error: BaseException, who: str) -> str:
     """The missing right as a command, from `REQUEST on topic NAME`."""
     request, _, resource = what.partition(" on ")
     if code(error) not in DENIED or request not in NEEDS:
@@ -277,8 +282,8 @@ def _grant(what: str, error: BaseException) -> str:
         )
     kind, _, name = resource.partition(" ")
     place = f"--topic {name}" if kind == "topic" else "--cluster"
-    who = "kafka-acls --add --allow-principal User:THIS_LOGIN"
-    return f"grant it: {who} --operation {NEEDS[request]} {place}"
+    add = f"kafka-acls --add --allow-principal {shlex.quote(who or THIS_LOGIN)}"
+    return f"grant it: {add} --operation {NEEDS[request]} {place}"
 
 
 def opinion(about: object, error: BaseException) -> Risk:

@@ -32,7 +32,9 @@ def read(kafka: Kafka) -> dict[Entity, dict[str, float]]:
     ask = module(PROTOCOL).DescribeClientQuotasRequest
     reply = kafka.lean.send(ask(components=[], strict=False))
     if reply.error_code:
-        raise refused("DescribeClientQuotas", _error(reply.error_code, reply.error_message))
+        raise refused(
+            "DescribeClientQuotas", _error(reply.error_code, reply.error_message), kafka.principal
+        )
     return {
         _entity(entry.entity): {value.key: value.value for value in entry.values}
         for entry in reply.entries or ()

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, TopicCollection
 from confluent_kafka.admin import AclOperation, ConfigResource, NewTopic, ResourceType
 
 from reconciler.clients import topics
-from reconciler.clients.kafka import DENIED, Kafka, answer, batches, code
+from reconciler.clients.kafka import DENIED, THIS_LOGIN, Kafka, answer, batches, code
 from reconciler.clients.topics import MISSING
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BATCH = 500
 NOBODY = "kstate-doctor"
-UNKNOWN = "User:THIS_LOGIN"
+UNKNOWN = THIS_LOGIN
 # Java's words for the parts of a name (RFC 2253); any other part is spelt by number there.
 SPOKEN = frozenset({"CN", "C", "L", "ST", "O", "OU", "STREET", "DC", "UID"})
 # By operation: whether it is allowed. What is not in there is not known.

@@ -50,7 +50,7 @@ def listing(kafka: Kafka, *, many: bool = False) -> dict[str, Topic]:
     try:
         found = kafka.admin.list_topics(timeout=kafka.timeout)
     except KafkaException as error:
-        raise refused("Metadata of all topics", error) from error
+        raise refused("Metadata of all topics", error, kafka.principal) from error
     return {
         name: Topic(len(topic.partitions), min(len(p.replicas) for p in topic.partitions.values()))
         for name, topic in found.topics.items()
@@ -82,7 +82,7 @@ def describe(kafka: Kafka, names: Iterable[str]) -> dict[str, Any]:
             if not isinstance(got, BaseException):
                 found[name] = got
             elif code(got) not in MISSING:
-                raise refused(f"DescribeTopics on topic {name}", got) from got
+                raise refused(f"DescribeTopics on topic {name}", got, kafka.principal) from got
     return found
 
 
@@ -142,7 +142,7 @@ def _lean_configs(kafka: Kafka, names: Sequence[str], fields: frozenset[str] | N
                 found[name] = told
             elif told.code not in MISSING:
                 error = KafkaException(KafkaError(told.code, told.words))
-                raise refused(f"DescribeConfigs on topic {name}", error)
+                raise refused(f"DescribeConfigs on topic {name}", error, kafka.principal)
     return found
 
 
@@ -156,7 +156,9 @@ def _full_configs(kafka: Kafka, names: Sequence[str], fields: frozenset[str] | N
         if not isinstance(got, BaseException):
             found[resource.name] = dict(_set_on_topic(got, fields))
         elif code(got) not in MISSING:
-            raise refused(f"DescribeConfigs on topic {resource.name}", got) from got
+            raise refused(
+                f"DescribeConfigs on topic {resource.name}", got, kafka.principal
+            ) from got
     return found
 
 

@@ -55,7 +55,7 @@ def read(kafka: Kafka) -> dict[str, dict[str, int]]:
     asked = cast("Future[Any]", kafka.admin.describe_user_scram_credentials())
     got = answer(asked, kafka.timeout)
     if isinstance(got, BaseException):
-        raise refused("DescribeUserScramCredentials", got)
+        raise refused("DescribeUserScramCredentials", got, kafka.principal)
     return {
         user: {
             _WORDS[info.mechanism]: int(info.iterations) for info in found.scram_credential_infos

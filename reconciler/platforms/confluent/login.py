@@ -61,6 +61,7 @@ def login(target: Target) -> Session:
 def _kafka_session(target: Target) -> WireSession:
     where = (target.name, bootstrap(target), kafka_properties(target), target.timeout)
     kafka = kafka_login(*where, _token(target))
+    kafka.keyed = True
     openers = dict(BY_KAFKA)
     if why := no_ledger(Settings.of(target.spec)):
         openers["ledger"] = lambda _kafka, target: _refused(target.name, why)
