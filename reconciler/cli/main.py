@@ -40,6 +40,8 @@ VERBS = (
 USAGE = 64
 FAILED = 1
 INTERRUPTED = 130
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
+INSTALL = "--install-completion"
 
 
 def build() -> typer.Typer:
@@ -130,7 +132,7 @@ def _run(arguments: list[str]) -> int:
         tell("kstate: interrupted", "error")
         return INTERRUPTED
     except OSError as error:
-        return _unwritable(error)
+        return _forbidden(error, arguments) or _unwritable(error)
     except Exception as error:  # noqa: BLE001  # the last line of defence: a defect of ours, said in one sentence
         return _defect(error)
 
@@ -167,6 +169,20 @@ def _unwritable(error: OSError) -> int:
     _no_more_output()
     if full:
         tell(f"kstate: cannot write the answer: {error.strerror}", "error")
+    return FAILED
+
+
+def _forbidden(error: OSError, arguments: list[str]) -> int:
+    """A file that this user may not have, with what to do about it; 0 for any other error."""
+    from reconciler.cli.console import tell
+    from reconciler.reports.words import visible
+
+    if error.errno not in FORBIDDEN or not error.filename:
+        return 0
+    way_out = "This user needs the right to write there."
+    if INSTALL in arguments:
+        way_out += " `kstate --show-completion` prints what would be installed."
+    tell(f"kstate: {visible(str(error.filename))}: {error.strerror}\n{way_out}", "error")
     return FAILED
 
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.errors import Busy
+from reconciler.errors import Busy, Failed
 
 Say = Callable[[str], None]
+ELSEWHERE = "KSTATE_SANDBOX_HOME names another folder for sandboxes, XDG_CACHE_HOME one for what is downloaded."
 
 
 def state_home() -> Path:
@@ -33,10 +34,19 @@ def _xdg(variable: str, otherwise: str) -> Path:
 
 
 def make_private(folder: Path) -> Path:
-    """The folder, there and open to its user alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
+    """The folder, there and open to its user alone. Raises Failed where this user may not have it."""
+    with _ours(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
     return folder
+
+
+@contextmanager
+def _ours(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Failed(f"cannot write {path}: {error.strerror}", hint=ELSEWHERE) from error
 
 
 def write_private(path: Path, text: str) -> None:
@@ -50,8 +60,13 @@ def write_private(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(path: Path, *, say: Say, patience: float = 300.0) -> Iterator[None]:
-    """One at a time, across processes; a holder that is killed lets go. Raises Busy after `patience` seconds."""
-    with path.open("a") as file:
+    """One at a time, across processes; a holder that is killed lets go.
+
+    Raises Busy after `patience` seconds, Failed where the lock cannot be written.
+    """
+    with _ours(path):
+        opened = path.open("a")
+    with opened as file:
         _take(file.fileno(), path, say, patience)
         yield
 

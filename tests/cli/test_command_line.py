@@ -18,6 +18,30 @@ SPEC = (
 )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sandbox", "up"], "KSTATE_SANDBOX_HOME names another folder"),
+        (["--install-completion", "bash"], "`kstate --show-completion` prints"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named_and_no_defect(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("")
+    for variable in ("HOME", "KSTATE_SANDBOX_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "file" / "below"))
+    assert run(arguments) == 1
+    said = capsys.readouterr().err
+    assert str(tmp_path / "file" / "below") in said
+    assert words in said
+    assert "defect" not in said
+
+
 @pytest.fixture
 def spec(tmp_path: Path) -> str:
     (tmp_path / "spec").mkdir()
