@@ -243,21 +243,23 @@ def _show_unless_read(result: Result, form: str) -> None:
 
 @contextmanager
 def signals(stop: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM let the batch in flight finish; a second one ends at once, as the system would."""
+    """SIGINT, SIGTERM and SIGHUP let the batch in flight finish; a second one ends at once, as the system would."""
     import signal
 
-    from reconciler.cli.console import tell
+    from reconciler.cli.console import leave_terminal, tell
 
     def ask_to_stop(number: int, _frame: object) -> None:
+        leave_terminal()
         if stop.is_set():
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
         tell("stopping after the batch in flight; once more to end at once", "warning")
 
-    before = {
-        number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    heeded = [signal.SIGINT, signal.SIGTERM]
+    # Who started us by `nohup` wants us to go on.
+    heeded += [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []
+    before = {number: signal.signal(number, ask_to_stop) for number in heeded}
     try:
         yield
     finally:

@@ -77,6 +77,16 @@ def width(stream: TextIO) -> int | None:
         return None
 
 
+def leave_terminal() -> None:
+    """A terminal that is gone is written to no more: each byte would be an error in the middle of an apply."""
+    import stat
+
+    for handle in (1, 2):
+        # A device that was a terminal is none any more once it was hung up.
+        if stat.S_ISCHR(os.fstat(handle).st_mode) and not os.isatty(handle):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), handle)
+
+
 def clear_progress() -> None:
     """Take away what shows how far things are, so that something can be said."""
     if talk.watch is not None:

@@ -8,12 +8,16 @@ import importlib
 import io
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 from typer.exceptions import TyperException
 
 from reconciler import __version__
 from reconciler.cli.talk import talking
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 # One module a verb beside this file. Only typer is imported up here, so that --help costs nothing else.
 VERBS = (
@@ -118,7 +122,7 @@ def _run(arguments: list[str]) -> int:
     from reconciler.cli.console import complain, tell
     from reconciler.errors import KstateError
 
-    _heed_sigterm()
+    _heed_signals()
     try:
         code = build()(arguments, prog_name="kstate", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -137,13 +141,22 @@ def _run(arguments: list[str]) -> int:
         return _defect(error)
 
 
-def _heed_sigterm() -> None:
-    """A SIGTERM while nothing is written yet ends like a Ctrl-C: in words, and with everything closed."""
+def _heed_signals() -> None:
+    """SIGTERM and SIGHUP while nothing is written yet end like a Ctrl-C: in words, and with everything closed."""
     import signal
     import threading
 
+    from reconciler.cli.console import leave_terminal
+
+    def hung_up(number: int, frame: FrameType | None) -> None:
+        leave_terminal()
+        signal.default_int_handler(number, frame)
+
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # Who started us by `nohup` wants us to go on.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, hung_up)
 
 
 def _usage(error: TyperException) -> str:

@@ -127,6 +127,26 @@ def seen_on_a_terminal(
     return process.wait(timeout=60), shown.decode()
 
 
+def test_a_terminal_that_is_gone_ends_a_run_like_a_signal(spec: str) -> None:
+    ours, theirs = os.openpty()
+    # By `nohup` SIGHUP would be ignored, and so it would be by what pytest starts.
+    program = "import signal; signal.signal(1, signal.SIG_DFL);" + KSTATE[-1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "plan", spec, "--timeout", "20s"],
+        env=ON_A_TERMINAL,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"connecting" not in shown:
+        shown += os.read(ours, 65536)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 130
+
+
 CURSOR = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]")
 
 

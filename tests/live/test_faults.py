@@ -24,10 +24,12 @@ from tests.live.test_ownership import estate
 from tests.live.test_topics import live_config, make, set_by_hand
 
 ROOT = Path(__file__).parents[2]
-# Whoever starts pytest in the background of a shell has SIGINT ignored, and so would its children.
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+# Whoever starts pytest in the background of a shell has SIGINT ignored, by `nohup` SIGHUP, and so would its children.
 KSTATE = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from reconciler.cli.main import main
 main()
 """
@@ -348,7 +350,7 @@ def test_two_applies_of_the_same_spec(
 # --- signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_lets_the_batch_in_flight_finish(
     kafka: Any, spec: Spec, name: str, number: signal.Signals
 ) -> None:
