@@ -10,12 +10,13 @@ from reconciler.reports.words import visible
 
 
 def text(cluster: str, links: Sequence[Link]) -> str:
-    """One paragraph an apply: when, who, commit, plan, and what became of each change."""
+    """One paragraph an apply: when, who, of which of several estates, commit, plan, and what became of each change."""
     lines = [f"cluster {visible(cluster)}"]
     if not links:
         lines.append("  nothing was applied yet")
+    several = len({_said(link, "estate") for link in links} - {""}) > 1
     for apply, own in _by_apply(links).items():
-        lines += _paragraph(apply, own)
+        lines += _paragraph(apply, own, several=several)
     return "\n".join(lines) + "\n"
 
 
@@ -26,10 +27,11 @@ def _by_apply(links: Iterable[Link]) -> dict[str, list[Link]]:
     return found
 
 
-def _paragraph(apply: str, links: Sequence[Link]) -> Iterator[str]:
+def _paragraph(apply: str, links: Sequence[Link], *, several: bool) -> Iterator[str]:
     first, last = links[0], links[-1]
     what = first.kind if first.kind in ("adopt", "release") else "apply"
-    yield f"  {_said(first, 'at')}  {what} {visible(apply[:8])}  by {_said(first, 'who')}"
+    estate = f"  estate {_said(first, 'estate')}" if several else ""
+    yield f"  {_said(first, 'at')}  {what} {visible(apply[:8])}  by {_said(first, 'who')}{estate}"
     for name in ("commit", "plan", "approved"):
         if first.body.get(name):
             yield f"      {name}: {_said(first, name)}"

@@ -316,6 +316,16 @@ def test_a_history_reads_so() -> None:
     _same(CASES / "history.txt", ledger.text("prod-eu", LINKS) + ledger.text("prod-us", []))
 
 
+def test_a_history_names_the_estates_where_there_are_several() -> None:
+    def of(estate: str) -> Link:
+        return Link("c", 1, "", "adopt", {"apply": estate, "who": "ann", "estate": estate}, "h")
+
+    assert "estate" not in ledger.text("prod-eu", [of("acme"), of("acme")])
+    told = ledger.text("prod-eu", [of("acme"), of("beta")])
+    assert "adopt acme  by ann  estate acme\n" in told
+    assert "adopt beta  by ann  estate beta\n" in told
+
+
 @pytest.mark.parametrize("name", PLANS)
 def test_what_it_comes_to_is_said_last(name: str) -> None:
     """The last lines are what is still on the screen after a long plan."""
