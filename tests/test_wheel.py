@@ -49,4 +49,4 @@ def test_an_installed_kstate_validates_and_begins_a_repository(wheel: Path, tmp_
 
     assert kstate("validate", str(ROOT / "specs-example")).startswith("valid: 28 documents")
     assert kstate("init", "new").startswith("wrote")
-    assert kstate("validate", "new").startswith("valid: 0 documents for 1 clusters")
+    assert kstate("validate", "new").startswith("valid: 0 documents for 1 cluster ")

@@ -36,6 +36,7 @@ def adopt(
     from reconciler.cli.console import clear_progress, out, tell
     from reconciler.engine.custody import adopt as record
     from reconciler.engine.custody import adoptable
+    from reconciler.reports.words import many
 
     found = read_spec(spec, values)
     settings = options(clusters=cluster, labels=label, timeout=timeout, folder=spec)
@@ -50,11 +51,13 @@ def adopt(
         tell("nothing to adopt: everything that is declared and live is owned already")
         return
     if not yes:
-        consent(f"Own these {count:,} resources?", interactive=sys.stdin.isatty())
+        these = "this resource" if count == 1 else f"these {count:,} resources"
+        consent(f"Own {these}?", interactive=sys.stdin.isatty())
     failures = record(found, repairs, settings)
     if failures:
         raise typer.Exit(tell_failures(failures))
-    tell(f"adopted {count:,} resources; nothing was written to any of them")
+    of = "it" if count == 1 else "any of them"
+    tell(f"adopted {many(count, 'resource')}; nothing was written to {of}")
 
 
 def _told(claim: Claim) -> str:

@@ -161,7 +161,7 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
     from reconciler.core.model import Level, Risk
     from reconciler.core.result import Result, refused
     from reconciler.engine.applying import check_expected, check_fresh, stands_in_the_way
-    from reconciler.reports.words import visible
+    from reconciler.reports.words import many, visible
 
     plan = made.plan
     if wish.expect is not None:
@@ -181,7 +181,7 @@ def _carry_out(made: Planned, settings: Options, approvals: list[Approval], wish
         _show_unless_read(Result(plan, (), written=False), wish.form)
         return 0
     if plan.changes and not wish.agreed:
-        consent(f"Apply {len(plan.changes):,} changes?", interactive=sys.stdin.isatty())
+        consent(f"Apply {many(len(plan.changes), 'change')}?", interactive=sys.stdin.isatty())
     return _write(made, settings, wish)
 
 

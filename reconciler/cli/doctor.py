@@ -65,7 +65,7 @@ def doctor(
 def _grants(cluster: str, health: Health) -> list[str]:
     """The ACLs that are missing, twice: as commands for who runs the cluster, and as a document for who has kstate."""
     from reconciler.core.rights import bindings, commands
-    from reconciler.reports.words import visible
+    from reconciler.reports.words import many, visible
     from reconciler.spec.writing import render
 
     lines: list[str] = []
@@ -80,7 +80,10 @@ def _grants(cluster: str, health: Health) -> list[str]:
             "metadata": {"name": f"kstate-{verb}-{short}"[:200], "clusters": [cluster]},
             "spec": {"principal": who, "bindings": bindings(needs)},
         }
-        lines += ["", f"# {WORDS[verb]}, {visible(who)} lacks {len(needs):,} ACLs on {cluster};"]
+        lines += [
+            "",
+            f"# {WORDS[verb]}, {visible(who)} lacks {many(len(needs), 'ACL')} on {cluster};",
+        ]
         lines += ["# with Kafka's own tool (and --bootstrap-server, --command-config of an admin):"]
         lines += [visible(command) for command in commands(needs, who)]
         lines += ["# or as a document, applied by a login that may Alter the cluster:"]

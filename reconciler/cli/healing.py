@@ -61,6 +61,7 @@ def put_back(
     from reconciler.engine.applying import stands_in_the_way
     from reconciler.engine.healing import heal
     from reconciler.reports import text
+    from reconciler.reports.words import many
 
     allowed, approvals = given
     made = heal(spec, options, allowed)
@@ -75,7 +76,7 @@ def put_back(
     if gate.blocked:
         return refuse(gate)
     if not agreed:
-        consent(f"Put back {len(changes):,} resources?", interactive=sys.stdin.isatty())
+        consent(f"Put back {many(len(changes), 'resource')}?", interactive=sys.stdin.isatty())
     return _write(made, replace(options, approved=tuple(map(str, approvals))))
 
 

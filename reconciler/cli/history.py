@@ -41,6 +41,7 @@ def history(
     from reconciler.cli.said import check_format
     from reconciler.engine.custody import history as read
     from reconciler.reports import ledger
+    from reconciler.reports.words import many
 
     check_format(form, FORMATS)
     found, failures = read(
@@ -56,7 +57,7 @@ def history(
         for problem in one.problems if verify else ():
             tell(f"cluster {name}: {problem}")
         if verify and not one.problems:
-            tell(f"cluster {name}: the chain of {len(one.links):,} records is whole")
+            tell(f"cluster {name}: the chain of {many(len(one.links), 'record')} is whole")
     raise typer.Exit(tell_failures(failures) or _broken(found, verify=verify))
 
 

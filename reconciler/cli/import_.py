@@ -85,10 +85,11 @@ def _check_new(target: Path) -> None:
 def _tell(made: Imported, target: Path) -> None:
     """What was written, what was not and why, what to supply, and what comes next."""
     from reconciler.cli.console import tell
-    from reconciler.reports.words import shell, visible
+    from reconciler.reports.words import many, shell, visible
 
     if made.declared:
-        tell(f"{made.declared:,} resources have a document already, which stays as it is")
+        have = "resource has" if made.declared == 1 else "resources have"
+        tell(f"{made.declared:,} {have} a document already, which stays as it is")
     _list([visible(f"{key}: kept by {owner.name}") for key, owner in sorted(made.kept.items())])
     _list([visible(f"{key}: left out, {why}") for key, why in sorted(made.left_out.items())])
     for title, why in made.aside.items():
@@ -98,10 +99,10 @@ def _tell(made: Imported, target: Path) -> None:
         return
     owned = [str(change.key) for change in made.others if not change.sources]
     _list([visible(f"{k}: owned, and no document asks for it any more") for k in owned])
-    tell(f"wrote {len(made.files):,} files to {visible(str(target))}: {_counts(made)}")
+    tell(f"wrote {many(len(made.files), 'file')} to {visible(str(target))}: {_counts(made)}")
     _supplies(made)
     folder = shell(str(target))
-    others = f"{len(made.others):,} changes, none of what was imported"
+    others = f"{many(len(made.others), 'change')}, none of what was imported"
     empty = others if made.others else "empty"
     tell(f"next: kstate plan {folder} ({empty}), then kstate adopt {folder} to own it")
 

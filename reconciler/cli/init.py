@@ -77,7 +77,7 @@ def init(
 ) -> None:
     """Write a new spec repository."""
     from reconciler.cli.console import tell
-    from reconciler.reports.words import shell
+    from reconciler.reports.words import many, shell
     from reconciler.spec.skeleton import Answers, files
 
     target = Path(folder)
@@ -97,7 +97,7 @@ def init(
     _check_free(target, made)
     _write(target, made)
     place = shell(str(target))
-    tell(f"wrote {len(made):,} files to {place}")
+    tell(f"wrote {many(len(made), 'file')} to {place}")
     for line in _next(answers, place):
         tell(line)
 

@@ -28,6 +28,7 @@ def release(
     from reconciler.core.model import Key
     from reconciler.engine.custody import release as let_go
     from reconciler.errors import BadUsage
+    from reconciler.reports.words import many
 
     try:
         wanted = [Key.parse(key) for key in keys]
@@ -36,4 +37,5 @@ def release(
     failures = let_go(read_spec(spec, values), wanted, options(timeout=timeout, folder=spec))
     if failures:
         raise typer.Exit(tell_failures(failures))
-    tell(f"released {len(wanted):,} resources; they stay as they are")
+    stay = "it stays as it is" if len(wanted) == 1 else "they stay as they are"
+    tell(f"released {many(len(wanted), 'resource')}; {stay}")

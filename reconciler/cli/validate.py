@@ -25,6 +25,7 @@ def validate(
     from reconciler.cli.showing import check_form, show, show_error
     from reconciler.errors import KstateError
     from reconciler.reports.forms import VALIDATION
+    from reconciler.reports.words import checked, many
 
     check_form(form, VALIDATION)
     try:
@@ -33,10 +34,7 @@ def validate(
         show_error(form, error, spec)
         raise
     show(form, VALIDATION, found, root=spec)
-    tell(
-        f"valid: {found.documents:,} documents for {found.clusters:,} clusters"
-        f" in {found.files:,} files"
-    )
+    tell(f"valid: {checked(found)} in {many(found.files, 'file')}")
 
 
 def _checked(spec: str, values: str | None) -> Validation:

@@ -243,8 +243,8 @@ def validation(found: Validation) -> Job:
     """Every problem at its place; one line in the summary where there is none."""
     if found.problems:
         return error(SpecInvalid(list(found.problems)))
-    counts = f"{found.documents:,} documents for {found.clusters:,} clusters"
-    title = f"### kstate: valid: {counts} in {found.files:,} files\n"
+    files = words.many(found.files, "file")
+    title = f"### kstate: valid: {words.checked(found)} in {files}\n"
     return Job((), lambda _room: title)
 
 

@@ -48,7 +48,7 @@ def told(left: Sequence[Change]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     for (symbol, kind, action, codes, rows), own in largest[:GROUPS]:
         risks = "".join(f"  [{code}]" for code in codes)
         name = f"  {words.visible(begin)}*" if (begin := beginning(own)) else ""
-        yield f"{symbol} {len(own):,} {kind} {action}{name}{risks}", list(rows)
+        yield f"{symbol} {words.many(len(own), kind)}  {action}{name}{risks}", list(rows)
     if beyond := sum(len(own) for _, own in largest[GROUPS:]):
         yield f"and {beyond:,} more of other kinds", []
 

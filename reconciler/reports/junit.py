@@ -139,8 +139,7 @@ def validation(found: Validation, about: About) -> str:
         by_file.setdefault(problem.file, []).append(case)
     suites = [Suite(file, cases) for file, cases in by_file.items()]
     if not suites:
-        name = f"{found.documents:,} documents for {found.clusters:,} clusters"
-        suites = [Suite("spec", [Case("spec", name)])]
+        suites = [Suite("spec", [Case("spec", words.checked(found))])]
     return _xml("kstate validate", suites, "", about)
 
 

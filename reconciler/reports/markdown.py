@@ -226,7 +226,7 @@ def _seen(seen: Seen, findings: list[Finding], room: int) -> Iterator[str]:
 def validation(found: Validation) -> str:
     """Every problem of a spec as a table, or one line that it is right."""
     if not found.problems:
-        return f"**The spec is valid**: {found.documents:,} documents for {found.clusters:,} clusters\n"
+        return f"**The spec is valid**: {words.checked(found)}\n"
     count = len(found.problems)
     rows = [
         f"| {escape(f'{p.file}:{p.line}:{p.column}')} | {escape(p.message)} |"

@@ -37,17 +37,13 @@ def drift(report: Drift, *, room: int = ROOM) -> str:
 def drift_title(report: Drift) -> str:
     """What it comes to, in a few words."""
     blind = (
-        f"; {_many(len(report.failures), 'cluster')} could not be looked at"
+        f"; {words.many(len(report.failures), 'cluster')} could not be looked at"
         if report.failures
         else ""
     )
     if not report.drifted:
         return f"none{blind}"
     return f"{words.off(report)}{blind}"
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
 def _about(report: Drift) -> list[str]:
@@ -90,7 +86,7 @@ def _cluster(report: Drift, seen: Seen, room: int) -> Iterator[str]:
             lines.append(f"  and {len(here) - number:,} more; `kstate drift` has all of them")
             break
         lines += told
-    title = f"cluster {seen.name}: {_many(len(here), 'resource')}"
+    title = f"cluster {seen.name}: {words.many(len(here), 'resource')}"
     yield from folded(title, fenced("", lines))
 
 
@@ -102,7 +98,7 @@ def _notes(report: Drift) -> Iterator[str]:
 def result(found: Ended, *, room: int = ROOM) -> str:
     """What became of an apply."""
     total, done = len(found.outcomes), found.count(Status.DONE)
-    many = f"{done:,} of {_many(total, 'change')}"
+    many = f"{done:,} of {words.many(total, 'change')}"
     verdict = "read back as planned" if found.complete else "are as planned: not complete"
     refused = found.exit_code == REFUSED_CODE
     lines = [f"### kstate apply: {REFUSED if refused else f'{many} {verdict}'}", ""]

@@ -13,6 +13,7 @@ from reconciler.core.model import Action, Body, Change, Edit, Json, Key, Level, 
 from reconciler.core.plan import Bookkeeping, Plan
 from reconciler.core.risk import badness
 from reconciler.core.units import say_duration, say_size
+from reconciler.core.validation import Validation
 
 DOCS = "https://github.com/kstate/kstate/blob/main/docs"
 DRIFTED = {
@@ -219,14 +220,20 @@ def verdict(plan: Plan, flags: str = "above") -> str:
     risks = [risk for change in plan.changes for risk in change.risks] + [*plan.risks]
     levels = [risk.level for risk in risks if risk.blocking]
     if never := levels.count(Level.IMPOSSIBLE):
-        return f"{_many(never, 'thing')} cannot be done: correct the spec first"
+        return f"{many(never, 'thing')} cannot be done: correct the spec first"
     if levels:
-        return f"{_many(len(levels), 'risk')} to approve: apply with the --approve flags {flags}"
+        return f"{many(len(levels), 'risk')} to approve: apply with the --approve flags {flags}"
     return ""
 
 
-def _many(count: int, word: str) -> str:
+def many(count: int, word: str) -> str:
+    """`1 topic`, `2,000 topics`."""
     return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def checked(found: Validation) -> str:
+    """How much of a spec was looked at."""
+    return f"{many(found.documents, 'document')} for {many(found.clusters, 'cluster')}"
 
 
 def record(kept: Bookkeeping) -> str:
@@ -247,7 +254,7 @@ def off(drift: Drift) -> str:
     ill = [*drift.off.values()]
     counts = ((ill.count(False), "not as applied"), (ill.count(True), "not well"))
     return ", ".join(
-        f"{_many(count, 'resource')} {'is' if count == 1 else 'are'} {how}"
+        f"{many(count, 'resource')} {'is' if count == 1 else 'are'} {how}"
         for count, how in counts
         if count
     )

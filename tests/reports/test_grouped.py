@@ -41,7 +41,7 @@ def test_a_thousand_topics_that_say_the_same_are_one_line() -> None:
     told = shown(plan_of(*map(made, range(1_000))), 3)
     assert told.count("+ topic shop.orders-") == 3
     assert "and 997 more" in told
-    assert "    + 997 topic create  shop.orders-*\n        partitions  3\n" in told
+    assert "    + 997 topics  create  shop.orders-*\n        partitions  3\n" in told
     assert "1,000 create" in told
 
 
@@ -50,20 +50,20 @@ def test_what_stands_in_the_way_is_shown_before_what_does_not_on_whichever_clust
     told = shown(plan, 4)
     assert told.count("KS203 danger") >= 4
     assert "+ topic shop" not in told
-    assert "+ 50 topic create" in told
+    assert "+ 50 topics  create" in told
 
 
 def test_more_dangers_than_fit_are_counted_with_their_code() -> None:
     told = shown(plan_of(*map(gone, range(30))), 10)
-    assert "20 topic delete  old.*  [KS203 danger]" in told
+    assert "20 topics  delete  old.*  [KS203 danger]" in told
 
 
 def test_changes_that_differ_are_groups_of_their_own() -> None:
     lines = [line for line, _ in told([*map(grown, range(5)), grown(9, "9d"), made(1)])]
     assert lines == [
-        "~ 5 topic update  shop.orders-*",
-        "~ 1 topic update  shop.orders-*",
-        "+ 1 topic create  shop.orders-*",
+        "~ 5 topics  update  shop.orders-*",
+        "~ 1 topic  update  shop.orders-*",
+        "+ 1 topic  create  shop.orders-*",
     ]
 
 
