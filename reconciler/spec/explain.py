@@ -54,7 +54,18 @@ def _value(error: Error, path: Path) -> Iterator[Finding]:
             error.instance, [word for word in error.schema["enum"] if isinstance(word, str)]
         )
     wanted, got = expected(error.schema), found(error.instance, path)
-    yield Finding(path, f"{label(path)} must be {wanted}, found {got}{near}")
+    yield Finding(path, f"{label(path)} must be {wanted}, found {got}{near}{_unquoted(error)}")
+
+
+def _unquoted(error: Error) -> str:
+    """What a text looked like to YAML, where text was asked for and nobody wrote the quotes."""
+    if error.validator != "type" or error.schema.get("type") != "string":
+        return ""
+    if isinstance(error.instance, bool):
+        return "; YAML reads that as true or false: put it in quotes"
+    if isinstance(error.instance, int | float):
+        return "; YAML reads that as a number: put it in quotes"
+    return ""
 
 
 def _rule(error: Error, path: Path) -> Iterator[Finding]:

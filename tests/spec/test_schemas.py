@@ -127,7 +127,7 @@ def test_a_new_kind_is_one_schema(tmp_path: Path) -> None:
     flag: Json = {"colour": "rad", "pole": {"wood": 5}, "size": "large"}
     assert [finding.message for finding in explain(body, {"spec": flag})] == [
         "`colour` must be one of `red`, `blue` or a whole number, found `rad`",
-        "`wood` must be text, found `5`",
+        "`wood` must be text, found `5`; YAML reads that as a number: put it in quotes",
         "`size` does not keep to `maxLength 3`",
     ]
     text = "apiVersion: kstate/v1\nkind: Flag\nmetadata: {name: f}\nspec: {colour: red, pole: {steel: 3}}\n"
