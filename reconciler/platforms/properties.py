@@ -12,13 +12,20 @@ from reconciler.errors import BadUsage
 from reconciler.secrets.references import is_reference, remember, resolve
 
 SERVER = re.compile(r"\s*(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}\s*")
+HIGHEST = 65535
 OPEN = re.compile(r"\.(location|protocol|mechanisms?|username)$")
 
 
 def bootstrap(target: Target) -> str:
     """The brokers to ask first, `host:port` separated by commas. Raises BadUsage for what is none."""
     entries = cast("Sequence[object]", target.spec["bootstrap"])
-    return ",".join(_servers(target, str(entry)) for entry in entries)
+    found = ",".join(_servers(target, str(entry)) for entry in entries)
+    for address in found.split(","):
+        port = address.rpartition(":")[2].strip()
+        # librdkafka would take what is left of it in 16 bits.
+        if port.isdecimal() and int(port) > HIGHEST:
+            raise BadUsage(f"spec.bootstrap: {address.strip()}: a port is at most {HIGHEST}")
+    return found
 
 
 def _servers(target: Target, entry: str) -> str:

@@ -88,6 +88,25 @@ def test_bad_usage_is_64_with_the_way_out_and_nothing_on_stdout(
     assert "Traceback" not in said.err
 
 
+def test_one_of_a_thing_is_told_as_one(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", spec]) == 0
+    assert capsys.readouterr().err == "valid: 0 documents for 1 cluster in 1 file\n"
+
+
+def test_a_port_that_there_cannot_be_is_refused_wherever_it_comes_from(
+    spec: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """librdkafka takes 99999 for 34463."""
+    file = Path(spec) / "cluster.yaml"
+    file.write_text(SPEC.replace("127.0.0.1:1", "env:BOOTSTRAP"))
+    monkeypatch.setenv("BOOTSTRAP", "127.0.0.1:9092, 127.0.0.1:99999")
+    assert run(["plan", spec]) == 64
+    assert "127.0.0.1:99999: a port is at most 65535" in capsys.readouterr().err
+    file.write_text(SPEC.replace("127.0.0.1:1", "127.0.0.1:99999"))
+    assert run(["plan", spec]) == 64
+    assert "cluster.yaml:4:" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     name = verb.rstrip("_")
