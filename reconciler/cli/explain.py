@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from reconciler.core.model import Code
+
+WIDEST = 100
 
 
 def register(app: typer.Typer) -> None:
@@ -23,12 +26,14 @@ def explain(
     """Say what a risk code means and what to do about it."""
     from difflib import get_close_matches
 
-    from reconciler.cli.console import out
+    from reconciler.cli.console import out, width
     from reconciler.errors import BadUsage
+    from reconciler.reports.fit import fit
 
+    columns = width(sys.stdout)
     known = codes()
     if code is None:
-        out("".join(f"{name}  {found.title}\n" for name, found in known.items()))
+        out(fit("".join(f"{name}  {found.title}\n" for name, found in known.items()), columns))
         return
     found = known.get(code.upper())
     if found is None:
@@ -39,7 +44,7 @@ def explain(
             f"{code} is not a code" + (f"; did you mean {near[0]}?" if near else ""),
             hint="`kstate explain` lists them all.",
         )
-    out(_page(found))
+    out(_page(found, columns))
 
 
 def codes() -> dict[str, Code]:
@@ -56,7 +61,7 @@ def codes() -> dict[str, Code]:
     return {code.code: code for code in sorted(found, key=lambda code: code.code)}
 
 
-def _page(found: Code) -> str:
+def _page(found: Code, columns: int | None) -> str:
     import textwrap
 
     from reconciler.core.model import Level, Risk
@@ -71,4 +76,8 @@ def _page(found: Code) -> str:
     )
     undo = [f"Undoing it: {found.undo}"] if found.undo else []
     body = [f"{found.code} ({risk.level}): {found.title}", "", found.text, *undo, way]
-    return "\n".join(textwrap.fill(line, 100) for line in body) + "\n"
+    # A flag is copied, so it is not broken at its hyphens.
+    wrapped = textwrap.TextWrapper(
+        min(columns or WIDEST, WIDEST), break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(map(wrapped.fill, body)) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -19,12 +20,14 @@ def platforms(
     ] = "text",
 ) -> None:
     """Show which platform offers which kind, and why not."""
-    from reconciler.cli.console import out
+    from reconciler.cli.console import out, width
     from reconciler.cli.said import check_format
     from reconciler.engine.grid import columns
     from reconciler.reports import grid
 
     check_format(form, FORMATS)
     found = [(c.name, c.title, list(c.cells.items())) for c in columns()]
-    shown = {"text": grid.text, "json": grid.as_json, "markdown": grid.markdown}
-    out(shown[form](found))
+    if form == "text":
+        out(grid.text(found, width(sys.stdout)))
+    else:
+        out(grid.as_json(found) if form == "json" else grid.markdown(found))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from reconciler.reports.fit import fit
+
+GAP = 2
 WORDS = {"native": "native", "own api": "own API", "not offered": "-"}
 
 
@@ -24,6 +27,7 @@ class Cell(Protocol):
 
 # (name, title, [(kind, cell)]) for every platform in every form.
 Grid = Sequence[tuple[str, str, Sequence[tuple[str, Cell]]]]
+Columns = Sequence[Sequence[str]]
 
 LEGEND = (
     "native: by Kafka's protocol or the protocol of the kind; own API: by an interface of the platform;"
@@ -31,14 +35,39 @@ LEGEND = (
 )
 
 
-def text(grid: Grid) -> str:
-    """A row a platform, a column a kind, and below it the reason behind every `-`."""
+def text(grid: Grid, width: int | None = None) -> str:
+    """A row a platform, a column a kind, and below it the reason behind every `-`.
+
+    Columns that are more than a terminal of this width shows go into further tables below the first.
+    """
+    names = ["", *(name for name, _, _ in grid)]
     kinds = [kind for kind, _ in grid[0][2]]
-    rows = [["", *kinds]]
-    rows += [[name, *(_word(cell) for _, cell in cells)] for name, _, cells in grid]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-    return "\n".join([*lines, "", LEGEND, "", *_reasons(grid)]).rstrip() + "\n"
+    columns = [
+        [kind, *(_word(cells[at][1]) for _, _, cells in grid)] for at, kind in enumerate(kinds)
+    ]
+    tables = [_table([names, *own]) for own in _blocks(columns, width, max(map(len, names)))]
+    return fit("\n".join([*tables, LEGEND, "", *_reasons(grid)]).rstrip(), width) + "\n"
+
+
+def _blocks(columns: Columns, width: int | None, names: int) -> Iterator[Columns]:
+    """The columns in as few tables as they fit into; one that fits nowhere gets a table of its own."""
+    block: list[Sequence[str]] = []
+    room = names
+    for column in columns:
+        wide = GAP + max(map(len, column))
+        if width is not None and block and room + wide > width:
+            yield block
+            block, room = [], names
+        block.append(column)
+        room += wide
+    yield block
+
+
+def _table(columns: Columns) -> str:
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
+    lines = ((" " * GAP).join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def markdown(grid: Grid) -> str:
