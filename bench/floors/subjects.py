@@ -10,7 +10,7 @@ THREADS = 16
 
 
 def main(url: str, how: str) -> None:
-    pool = urllib3.PoolManager(maxsize=THREADS, block=True)
+    pool = urllib3.PoolManager(maxsize=THREADS, block=True, timeout=30)
     names = json.loads(pool.request("GET", f"{url}/subjects?limit=10000").data)
 
     def latest(name: str) -> object:
