@@ -146,6 +146,7 @@ def registry(bench: Bench, folder: Path, sizes: Sequence[int], runs: int) -> Ite
     """Subjects read, beside bare requests one after the other and 16 side by side; a plan with nothing to do."""
     url = bench.registry
     environment = {HERE: bench.bootstrap, REGISTRY: url}
+    bench.wipe()  # of what no document here asks for
     for size in sizes:
         spec = str(specs.write_schemas(folder / f"registry-{size}", size))
         fill = kstate("apply", spec, "--yes", "--timeout", "60s")
