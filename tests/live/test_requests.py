@@ -106,7 +106,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
-def test_a_subject_is_one_request_and_the_list_is_one(
+def test_a_subject_is_one_request_and_the_list_is_one_a_page(
     connected: Live, spec: Spec, name: str, sent: list[str]
 ) -> None:
     where = {"registry": {"url": connected.cluster.registry_url}, "owns": {"subjects": [name]}}
@@ -119,9 +119,11 @@ def test_a_subject_is_one_request_and_the_list_is_one(
     assert spec.apply().code == 0
     sent.clear()
     assert spec.plan().code == 0
-    assert sorted(sent) == sorted(
-        ["GET subjects", *(f"GET subjects/{subject}/versions/latest" for subject in subjects)]
-    )
+    # The list comes in pages of a thousand, and another test may have left that many.
+    listed = sent.count("GET subjects")
+    assert 1 <= listed <= 3
+    each = [f"GET subjects/{subject}/versions/latest" for subject in subjects]
+    assert sorted(sent) == sorted(["GET subjects"] * listed + each)
 
 
 def test_all_connectors_are_one_request(
