@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"^--- (\d+) (begins|took [0-9.]+ s)$", re.MULTILINE)
+# A page may leave its sandbox to its reader; the home that it stands in is gone after the walk.
+CLEARING = "trap 'kstate sandbox down >/dev/null 2>&1 || :' EXIT"
 # What a run of this very process must not lend to a newcomer.
 BORROWED = ("KSTATE_", "GITHUB_", "VIRTUAL_ENV", "PYTHON", "XDG_")
 
@@ -44,7 +46,7 @@ def blocks(page: Path) -> list[Block]:
 
 def script(page: Path) -> str:
     """All blocks as one shell program that says where it is, and how long each block took."""
-    return "\n".join(["set -euo pipefail", *_steps(page)]) + "\n"
+    return "\n".join(["set -euo pipefail", CLEARING, *_steps(page)]) + "\n"
 
 
 def _steps(page: Path) -> Iterator[str]:
