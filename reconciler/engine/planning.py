@@ -222,21 +222,26 @@ def _records(found: Survey, changed: Set[Key], only: Sequence[str]) -> list[Book
     last = keeping.last(found.cluster)
     gone = [Bookkeeping(k, None) for k in last if k not in want.state and k not in found.live]
     turned = keeping.protected(found.cluster) ^ want.protected
-    kept = last.keys() & want.state.keys()
-    behind = {
-        key: nest(sorted((dict(flat(last[key].settings)) | taken).items()))
-        for key in (kept & found.last.keys()) - changed
-        if key in found.live
-        and (taken := caught_up(want.state[key], found.live[key], found.last[key]))
-    }
-    behind |= {key: last[key].settings for key in (found.begun & kept) - changed}
+    # One look at each of what may be 90,000, and no set of them.
+    kept = ((key, None if key in changed else _unrecorded(found, key)) for key in want.state)
     moved = [
-        Bookkeeping(key, key in want.protected, behind.get(key))
-        for key in kept
-        if key in turned or key in behind
+        Bookkeeping(key, key in want.protected, settings)
+        for key, settings in kept
+        if key in last and (settings is not None or key in turned)
     ]
     mine = [record for record in (*gone, *moved) if matches(record.key, only)]
     return sorted(mine, key=lambda record: record.key)
+
+
+def _unrecorded(found: Survey, key: Key) -> Body | None:
+    """What of a wanted resource is to count as applied from now on; None where its record says it all."""
+    last = found.keeping.last(found.cluster)
+    if key in found.begun:
+        return last[key].settings
+    if key not in found.last or key not in found.live:
+        return None
+    taken = caught_up(found.want.state[key], found.live[key], found.last[key])
+    return nest(sorted((dict(flat(last[key].settings)) | taken).items())) if taken else None
 
 
 def _changes(found: Survey, aims: Aims) -> list[Change]:
