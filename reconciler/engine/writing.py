@@ -88,8 +88,16 @@ def _sent_in_batches(
 ) -> tuple[list[Change], list[Outcome]]:
     """What was sent, and an outcome for everything. While one batch is on its way the next one is intended."""
     sent: list[Change] = []
-    under_way: list[Future[list[Outcome]]] = []
+    under_way: list[tuple[str, Future[list[Outcome]]]] = []
     outcomes: list[Outcome] = []
+
+    def arrive() -> None:
+        for kind, future in under_way:
+            outcomes.extend(future.result())
+            counts = len(sent), len(todo)
+            options.say(Event(Step.WRITTEN, ready.session.cluster, kind, *counts))
+        under_way.clear()
+
     with ThreadPoolExecutor(1) as pool:
         for driver, batch in _batches(todo, ready.drivers):
             if not run.halted and options.stop.is_set():
@@ -97,18 +105,15 @@ def _sent_in_batches(
             if not run.halted:
                 _kept(run, lambda keeper, batch=batch: keeper.intend(batch), ready)  # type: ignore[misc]
             # One batch at a time: so much can still be on its way when somebody else takes over.
-            outcomes += [outcome for future in under_way for outcome in future.result()]
-            under_way.clear()
+            arrive()
             if not run.halted:
                 _kept(run, Keeper.sure, ready)
             if run.halted:
                 outcomes += [Outcome(c.key, Status.SKIPPED, run.halted) for c in batch]
                 continue
-            under_way.append(pool.submit(_sent, driver, ready.session, batch))
+            under_way.append((batch[0].key.kind, pool.submit(_sent, driver, ready.session, batch)))
             sent += batch
-            kind = batch[0].key.kind
-            options.say(Event(Step.WRITTEN, ready.session.cluster, kind, len(sent), len(todo)))
-        outcomes += [outcome for future in under_way for outcome in future.result()]
+        arrive()
     return sent, outcomes
 
 
