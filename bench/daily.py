@@ -11,9 +11,8 @@ from bench import specs
 from bench.cluster import AWAY, Bench
 from bench.measure import Contender, floor, kstate, run, take_turns
 from bench.samples import Contest
-from bench.scenarios import HERE, Size, counted, fill, here
+from bench.scenarios import Size, counted, fill, here
 
-CONNECT = "BENCH_CONNECT"
 CONNECTORS = 100
 CLUSTERS, TOPICS = 10, 500
 APPROVED = ("KS221", "KS231", "KS301")
@@ -81,12 +80,12 @@ def churn(bench: Bench, folder: Path, bindings: int, runs: int) -> Iterator[Cont
         Contender("kstate apply", kstate("apply", str(now), "--yes", *approved), before=swap),
     ]
     for contender in contenders:  # what is given away has to be there first
-        run(contender, {HERE: bench.bootstrap})
+        run(contender, here(bench))
     yield Contest(
         name=f"churn-{bindings}",
         title=f"A tenth of {bindings:,} bindings given to others",
         ours="kstate apply",
-        samples=take_turns(contenders, runs, {HERE: bench.bootstrap}),
+        samples=take_turns(contenders, runs, here(bench)),
     )
     bench.wipe()
 
@@ -97,9 +96,8 @@ def _put(file: Path, text: str) -> None:
 
 def connectors(bench: Bench, folder: Path, runs: int) -> Contest:
     """A hundred connectors that are as wanted, beside the one request that tells all of them."""
-    environment = {HERE: bench.bootstrap, CONNECT: bench.connect}
     spec = str(specs.write_connectors(folder / "connectors", CONNECTORS))
-    run(Contender("filling", kstate("apply", spec, "--yes", "--timeout", "60s")), environment)
+    fill(bench, spec)
     contenders = [
         Contender("bare calls", floor("connectors", bench.connect)),
         Contender("kstate plan", kstate("plan", spec, "--detailed-exitcode")),
@@ -108,7 +106,7 @@ def connectors(bench: Bench, folder: Path, runs: int) -> Contest:
         name=f"connectors-{CONNECTORS}",
         title=f"Nothing to do at {CONNECTORS} connectors",
         ours="kstate plan",
-        samples=take_turns(contenders, runs, environment),
+        samples=take_turns(contenders, runs, here(bench)),
     )
 
 

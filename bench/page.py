@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bench.samples import Contest, Sample, Traffic, Verdict, against, growth, middle, verdicts
 
@@ -54,9 +54,9 @@ became slower.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What was measured where; no names of machines, no paths."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What was measured where, by which command; no names of machines, no paths."""
 
     machine: str
     software: str
@@ -64,22 +64,25 @@ class Facts:
     commit: str
     runs: int
     command: str
+
+    def fill(self, text: str) -> str:
+        """A part of the page, with what it says of the run."""
+        return text.format(**asdict(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts(Run):
+    """What else the page of the floors says of a run."""
+
     overrides: int
     heavy: Sequence[str]
 
 
 def render(contests: Sequence[Contest], facts: Facts) -> str:
     """The whole page."""
-    head = INTRODUCTION.format(
-        command=facts.command,
-        machine=facts.machine,
-        software=facts.software,
-        when=facts.when,
-        commit=facts.commit,
-        runs=facts.runs,
-    )
+    head = facts.fill(INTRODUCTION)
     tables = "\n".join(f"## {contest.title}\n\n{table(contest)}" for contest in contests)
-    reading = READING.format(overrides=facts.overrides)
+    reading = facts.fill(READING)
     return f"{head}{promises(contests, facts.heavy)}\n{growing(contests)}{tables}\n{reading}"
 
 

@@ -16,6 +16,7 @@ from bench.samples import Contest, Traffic
 
 HERE = "BENCH_BOOTSTRAP"
 REGISTRY = "BENCH_REGISTRY"
+CONNECT = "BENCH_CONNECT"
 # Heavy modules that `kstate --help` must not pay for.
 HEAVY = ("boto3", "azure", "deepdiff", "jsonschema", "confluent_kafka", "kafka", "yaml", "ruamel")
 
@@ -145,12 +146,10 @@ def planning(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> It
 def registry(bench: Bench, folder: Path, sizes: Sequence[int], runs: int) -> Iterator[Contest]:
     """Subjects read, beside bare requests one after the other and 16 side by side; a plan with nothing to do."""
     url = bench.registry
-    environment = {HERE: bench.bootstrap, REGISTRY: url}
     bench.wipe()  # of what no document here asks for
     for size in sizes:
-        spec = str(specs.write_schemas(folder / f"registry-{size}", size))
-        fill = kstate("apply", spec, "--yes", "--timeout", "60s")
-        run(Contender("filling the registry", fill), environment)
+        spec = str(specs.write(folder / f"registry-{size}", 0, subjects=size))
+        fill(bench, spec)
         contenders = [
             Contender("one by one", floor("subjects", url, "one-by-one")),
             Contender("16 side by side", floor("subjects", url, "side-by-side")),
@@ -161,7 +160,7 @@ def registry(bench: Bench, folder: Path, sizes: Sequence[int], runs: int) -> Ite
             name=f"registry-{size}",
             title=f"{size:,} subjects of a registry",
             ours="kstate reads",
-            samples=take_turns(contenders, runs, environment),
+            samples=take_turns(contenders, runs, here(bench)),
             aims={"16 side by side": 1.3},
         )
     bench.wipe()
@@ -175,7 +174,8 @@ def fill(bench: Bench, spec: str) -> None:
 
 
 def here(bench: Bench) -> dict[str, str]:
-    return {HERE: bench.bootstrap, REGISTRY: bench.registry}
+    """Where the addresses of a spec lead."""
+    return {HERE: bench.bootstrap, REGISTRY: bench.registry, CONNECT: bench.connect}
 
 
 def counted(bench: Bench, contenders: Sequence[Contender]) -> Mapping[str, Traffic]:

@@ -43,15 +43,6 @@ def schema_document(index: int) -> str:
     )
 
 
-def write_schemas(folder: Path, count: int) -> Path:
-    """The same cluster, with a registry and so many subjects."""
-    folder.mkdir()
-    (folder / "cluster.yaml").write_text(CLUSTER + REGISTRY, encoding="utf-8")
-    documents = [schema_document(index) for index in range(count)]
-    (folder / "schemas.yaml").write_text("---\n".join(documents), encoding="utf-8")
-    return folder
-
-
 def topic(index: int) -> str:
     return f"{PREFIX}{index:05d}.v1"
 
@@ -81,10 +72,10 @@ def _topics(first: int, count: int) -> str:
     return ", ".join(topic(index) for index in range(first, first + count))
 
 
-def bindings(count: int, fresh: str = "") -> Iterator[tuple[str, str, str, str]]:
+def bindings(count: int) -> Iterator[tuple[str, str, str, str]]:
     """(resource, name, principal, operation) of everything the Acl documents of this size come to."""
     for index in range(count // BINDINGS):
-        yield from service(index, fresh)
+        yield from service(index)
 
 
 def service(index: int, fresh: str = "") -> Iterator[tuple[str, str, str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.page import seconds
+from bench.page import Run, seconds
 from bench.peers.clock import Outcome
 from bench.peers.estate import EVERY, MOVED, Estate
 from bench.peers.rounds import Result
@@ -61,18 +61,14 @@ them does in these runs stands above.
 WARMED = (Estate(topics=10), Estate(bindings=8))
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What was measured where; no names of machines, no paths."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts(Run):
+    """What else the comparison says of a run: the seconds that each tool has, and how many partitions a topic."""
 
-    machine: str
-    software: str
-    when: str
-    commit: str
-    runs: int
     limit: float
-    command: str
     partitions: int
+    every: int = EVERY
+    moved: str = MOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +86,9 @@ def render(
     tools: Sequence[Tool], absent: Sequence[Absent], measured: Sequence[Measured], facts: Facts
 ) -> str:
     """The whole page."""
-    head = INTRODUCTION.format(
-        command=facts.command,
-        machine=facts.machine,
-        software=facts.software,
-        when=facts.when,
-        commit=facts.commit,
-        runs=facts.runs,
-        limit=facts.limit,
-    )
+    head = facts.fill(INTRODUCTION)
     sections = [section(tools, one, step) for one in measured for step in steps(one.estate)]
-    reading = READING.format(
-        partitions=facts.partitions, every=EVERY, moved=MOVED, limit=facts.limit
-    )
+    reading = facts.fill(READING)
     alone = ALONE if len(tools) == 1 else ""
     return "\n".join([head + alone, _tools(tools), *_missing(absent), *sections, reading])
 
