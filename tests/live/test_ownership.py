@@ -188,15 +188,23 @@ def test_changed_by_hand_is_told_from_changed_in_git(kafka: Any, ours: Spec, nam
     assert "and is gone" in ours.plan().out
 
 
-def test_what_a_killed_apply_had_made_is_ours(kafka: Any, ours: Spec, name: str) -> None:
+@pytest.fixture
+def killed(kafka: Any, ours: Spec, name: str) -> None:
+    """Topic `a` was applied, and an apply was killed right after the broker had made topic `b`.
+
+    The intent is there, the record is not.
+    """
     ours.write(topic(f"{name}a", partitions=1, replication=1))
     assert ours.apply().code == 0
-    # As if an apply had been killed right after the broker had made the topic: the intent is there, the record is not.
     store, about = store_of(kafka, name), cluster_id(kafka)
     wanted = Intent("killed", "2026-01-01T00:00:00Z", {f"topic/{name}b": {"partitions": 1}})
     with lock.acquire(store, about, "a killed apply") as held:
         held.write([book.intent(about, "acme", wanted)])
     make(kafka, f"{name}b")
+
+
+@pytest.mark.usefixtures("killed")
+def test_what_a_killed_apply_had_made_is_ours(kafka: Any, ours: Spec, name: str) -> None:
     found = ours.plan_json()  # in no document: ours to prune, not an orphan
     assert [c["key"] for w in found.json["waves"] for c in w] == [f"live/topic/{name}b"]
     assert "KS231" in found.codes
@@ -206,16 +214,10 @@ def test_what_a_killed_apply_had_made_is_ours(kafka: Any, ours: Spec, name: str)
     assert ours.plan().code == 0
 
 
+@pytest.mark.usefixtures("killed")
 def test_an_apply_that_finds_all_of_it_made_already_records_it(
     kafka: Any, ours: Spec, name: str
 ) -> None:
-    ours.write(topic(f"{name}a", partitions=1, replication=1))
-    assert ours.apply().code == 0
-    store, about = store_of(kafka, name), cluster_id(kafka)
-    wanted = Intent("killed", "2026-01-01T00:00:00Z", {f"topic/{name}b": {"partitions": 1}})
-    with lock.acquire(store, about, "a killed apply") as held:
-        held.write([book.intent(about, "acme", wanted)])
-    make(kafka, f"{name}b")
     ours.write(*(topic(f"{name}{n}", partitions=1, replication=1) for n in "ab"))
     found = ours.plan_json()
     assert [r["key"] for r in found.json["records"]] == [f"live/topic/{name}b"]
