@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +22,10 @@ from reconciler.errors import BadUsage, Failed, LoginFailed
 from reconciler.platforms.msk.login import log_in
 from tests.clusters import Live
 from tests.fakes.aws import ACCOUNT, KEY, REGION, Cloud, bearer_of
+from tests.fakes.aws_sso import portal
 from tests.fakes.front import Front, bearer, fronting
 from tests.fakes.msk import Msk
+from tests.fakes.server import Service, serving
 from tests.live.certificates import Authority
 from tests.platforms.msk.conftest import Clock, Estate, topic
 
@@ -96,6 +104,70 @@ def test_a_job_in_ci_shows_its_web_identity(
     with closing(log_in(target(cluster))) as session:
         assert session.cluster_id
     assert aws.doors["sts"].asked("AssumeRoleWithWebIdentity")
+
+
+@pytest.fixture
+def signed_in(
+    aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[int], Service]]:
+    """Somebody who has signed in to IAM Identity Center, for so many seconds from now, and has nothing else."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "config").write_text(
+        f"[profile laptop]\nsso_session=acme\nsso_account_id={ACCOUNT}\nsso_role_name=kstate\n"
+        f"region={REGION}\n[sso-session acme]\nsso_start_url=https://acme.example/start\n"
+        f"sso_region={REGION}\nsso_registration_scopes=sso:account:access\n"
+    )
+    cache = tmp_path / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+
+    def sign_in(seconds: int) -> Service:
+        ends = datetime.fromtimestamp(time.time() + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        told = {"accessToken": "sso-canary-77b0", "expiresAt": ends, "region": REGION}
+        name = hashlib.sha1(b"acme", usedforsecurity=False).hexdigest()
+        (cache / f"{name}.json").write_text(json.dumps(told))
+        return found
+
+    with serving(portal("sso-canary-77b0")) as found:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", found.url)
+        yield sign_in
+
+
+WHO = """
+from reconciler.clients.aws import Aws
+from reconciler.errors import LoginFailed
+try:
+    print(Aws("cluster live", "{region}", 10, profile="laptop").token()[0])
+except LoginFailed as error:
+    print(error.message, "|", error.hint)
+"""
+
+
+def who() -> subprocess.CompletedProcess[str]:
+    """A process of its own: botocore looks for sign-ins below the home that it was imported in."""
+    asked = [sys.executable, "-c", WHO.format(region=REGION)]
+    return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
+
+
+def test_a_laptop_that_has_signed_in_by_sso(signed_in: Callable[[int], Service]) -> None:
+    asked = signed_in(3600)
+    said = who()
+    assert bearer_of(dict([KEY]), time.time)(said.stdout.strip(), {}) is None
+    assert said.stderr == ""
+    (call,) = asked.calls
+    assert call.query == {"role_name": "kstate", "account_id": ACCOUNT}
+    assert asked.violations == []
+
+
+def test_a_laptop_whose_sign_in_is_over_is_told_so(signed_in: Callable[[int], Service]) -> None:
+    asked = signed_in(-60)
+    said = who()
+    assert "aws sso login" in said.stdout
+    assert "expired" in said.stdout
+    assert said.stderr == ""
+    assert asked.calls == []
 
 
 def test_nobody_is_told_how_to_be_somebody(
