@@ -239,10 +239,8 @@ _READERS = {
 
 def summed(owned: Iterable[tuple[str, str]]) -> tuple[int, str]:
     """How many names there are, and a sum over them that does not hang on their order."""
-    tally = Tally()
-    for at in owned:
-        tally.add(at)
-    return tally.figures
+    numbers = [_number(at) for at in owned]
+    return Tally(len(numbers), sum(numbers) % (1 << 128)).figures
 
 
 @dataclass

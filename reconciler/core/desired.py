@@ -91,7 +91,7 @@ def _add(
         elif unwanted:
             _unwanted(found, key, document)
             found.unwanted[key] = resource
-        else:
+        elif key in found.absent or found.state.setdefault(key, resource) is not resource:
             _wanted(found, key, resource, document)
         before = found.sources.get(key)
         found.sources[key] = source if before is None else before + source

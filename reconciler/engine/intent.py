@@ -126,11 +126,13 @@ def _homeless(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
 def _misplaced(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
     """Documents that none of their clusters can hold."""
     known = {kind.document for kind in kinds_registry.load().values()}
+    held = {kind for kind in known if any(not site.why_not(kind) for site in sites.values())}
     for document in spec.documents:
+        anywhere = document.metadata.get("clusters") is None
+        if document.kind not in known or (anywhere and document.kind in held):
+            continue
         reasons = [
-            (site.document.name, site.why_not(document.kind))
-            for site in _sites(document, sites)
-            if document.kind in known
+            (site.document.name, site.why_not(document.kind)) for site in _sites(document, sites)
         ]
         if reasons and all(reason for _, reason in reasons):
             words = "; ".join(dict.fromkeys(f"{name}: {reason}" for name, reason in reasons))
@@ -139,9 +141,9 @@ def _misplaced(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
 
 def _reserved(spec: Spec) -> Iterator[Told]:
     """Documents that would manage what kstate keeps its ledger in; that of an estate that names none included."""
-    own = {key.name for key in bookkeeping(spec, "")}
+    own = {key.name for key in bookkeeping(spec, "")} | DEFAULT_LEDGER
     for document in spec.documents:
-        if document.kind == "Topic" and document.name in own | DEFAULT_LEDGER:
+        if document.kind == "Topic" and document.name in own:
             words = f"`{document.name}` is where kstate keeps its ledger; no document manages it"
             yield document, ("metadata", "name"), words
 
@@ -155,11 +157,18 @@ def _sites(document: Document, sites: Mapping[str, _Site]) -> list[_Site]:
 def _by_themselves(spec: Spec, sites: Mapping[str, _Site]) -> Iterator[Told]:
     """What is wrong with one document, in the eyes of every version of its kind that it is for."""
     portable = {kind.document: kind for kind in kinds_registry.load().values()}
+    everywhere = {
+        name: _once([site.kinds[name] for site in sites.values()] or [kind])
+        for name, kind in portable.items()
+    }
     for document in spec.documents:
         if document.kind not in portable:
             continue
-        here = [site.kinds[document.kind] for site in _sites(document, sites)]
-        for kind in _once(here or [portable[document.kind]]):
+        kinds = everywhere[document.kind]
+        if len(kinds) > 1 and document.metadata.get("clusters") is not None:
+            here = [site.kinds[document.kind] for site in _sites(document, sites)]
+            kinds = _once(here or [portable[document.kind]])
+        for kind in kinds:
             yield from ((document, path, message) for path, message in kind.check(document))
 
 

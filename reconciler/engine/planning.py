@@ -147,7 +147,7 @@ def _look(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
     return _Part(
         ClusterPlan(document.name, found.session.cluster_id, masked(document)),
         tuple(replace(c, sources=tuple(want.sources.get(c.key, ()))) for c in changes),
-        sum(key not in changed for key in want.state if matches(key, options.only)),
+        _unchanged(want.state, changed, options.only),
         unmanaged,
         elsewhere,
         (*found.risks, *limits(document.name, changes, owned, bounds)),
@@ -156,6 +156,12 @@ def _look(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
         tuple(_notices(spec, found)),
         found.matched,
     )
+
+
+def _unchanged(wanted: State, changed: Set[Key], only: Sequence[str]) -> int:
+    if not only:
+        return len(wanted) - len(changed & wanted.keys())
+    return sum(key not in changed for key in wanted if matches(key, only))
 
 
 def _assessed(found: Survey, options: Options) -> list[Change]:
@@ -220,14 +226,17 @@ def _records(found: Survey, changed: Set[Key], only: Sequence[str]) -> list[Book
     if keeping.trouble:
         return []
     last = keeping.last(found.cluster)
-    gone = [Bookkeeping(k, None) for k in last if k not in want.state and k not in found.live]
+    unwanted = found.pruned | {key for key in want.absent if key in last}
+    gone = [Bookkeeping(key, None) for key in unwanted if key not in found.live]
     turned = keeping.protected(found.cluster) ^ want.protected
-    # One look at each of what may be 90,000, and no set of them.
-    kept = ((key, None if key in changed else _unrecorded(found, key)) for key in want.state)
+    kept = (
+        (key, None if key in changed else _unrecorded(found, key))
+        for key in keeping.told_otherwise(want.state, turned | found.begun)
+    )
     moved = [
         Bookkeeping(key, key in want.protected, settings)
         for key, settings in kept
-        if key in last and (settings is not None or key in turned)
+        if settings is not None or key in turned
     ]
     mine = [record for record in (*gone, *moved) if matches(record.key, only)]
     return sorted(mine, key=lambda record: record.key)

@@ -31,6 +31,7 @@ from reconciler.core.model import (
     Target,
 )
 from reconciler.core.ownership import Keeping
+from reconciler.core.silent import of_two
 from reconciler.engine.clusters import (
     Options,
     asked,
@@ -101,7 +102,7 @@ def survey(
         raw = keeping.book.own
         keeping = replace(keeping, book=claimed(keeping.book, keeping.estate, live))
         begun = {Key(document.name, *at) for at in keeping.book.own.keys() - raw.keys()}
-        pruned = keeping.prunes(document.name, want.state.keys() | want.absent)
+        pruned = keeping.prunes(document.name, want.state) - want.absent
         last = keeping.last(document.name)
         going = {key: want.unwanted.get(key) or last.get(key) for key in (*want.absent, *pruned)}
         known = {**_going(going, kinds), **_known(want.state, last, kinds)}
@@ -218,6 +219,8 @@ def _rest(
         if before is None:
             yield kind, scope
             continue
+        if before == scope:  # as nearly always
+            continue
         known = keeping.applied().get(kind, {})
         fields = (scope.fields or frozenset()) - (before.fields or frozenset())
         left = frozenset(
@@ -249,8 +252,10 @@ def _read(session: Session, platform: Platform, looks: Mapping[str, Scope], say:
     for kind in drivers:
         say(Event(Step.READING, session.cluster, kind))
     with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
-        states = pool.map(read, drivers)
-        return {key: resource for state in states for key, resource in state.items()}
+        found: dict[Key, Resource] = {}
+        for state in pool.map(read, drivers):
+            found.update(state)
+        return found
 
 
 def _known(wanted: State, last: State, kinds: Mapping[str, Kind]) -> dict[Key, Body]:
@@ -350,10 +355,11 @@ def _everything(found: Survey, cluster: str, kind: str) -> dict[str, Resource]:
 
 def covered(found: Survey) -> dict[Key, Key]:
     """What wanted resources keep on their own, each with the resource that does."""
+    keep = {name: kind.covers for name, kind in found.kinds.items() if kind.covers is not of_two}
     return {
         key: owner
-        for owner, resource in found.want.state.items()
-        if owner.kind in found.kinds
-        for key in found.kinds[owner.kind].covers(resource, found.live.keys())
+        for owner, resource in (found.want.state.items() if keep else ())
+        if owner.kind in keep
+        for key in keep[owner.kind](resource, found.live.keys())
         if key in found.live and key not in found.want.state
     }

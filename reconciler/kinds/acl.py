@@ -135,9 +135,9 @@ def _streams(application: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _pattern(entry: object) -> tuple[str, str]:
-    if isinstance(entry, Mapping):
-        return str(entry["prefix"]), "prefixed"
-    return str(entry), "literal"
+    if isinstance(entry, str):
+        return entry, "literal"
+    return str(cast("Grant", entry)["prefix"]), "prefixed"
 
 
 def _raw(principal: str, raw: Grant, host: str) -> Binding:

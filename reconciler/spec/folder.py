@@ -123,24 +123,37 @@ def _file(reading: _Reading, relative: str) -> None:
     reading.problems.extend(Problem(relative, *fault) for fault in content.faults)
     if not content.whole:
         reading.broken.append(relative)
-    variables = b"${" in data
+    hints = _Hints(data)
     for tree in content.trees:
-        _draft(reading, relative, tree, variables=variables)
+        _draft(reading, relative, tree, hints)
 
 
-def _draft(reading: _Reading, relative: str, tree: yaml.Tree, *, variables: bool) -> None:
-    value, findings = values.fill(tree.value, reading.values) if variables else (tree.value, [])
+class _Hints:
+    """What the documents of a file can hold by its bytes: thousands need not be searched for what no byte hints at."""
+
+    def __init__(self, data: bytes) -> None:
+        self.variables = b"${" in data
+        # A backslash can spell anything in YAML, and so can a variable.
+        self.files = self.variables or b"file:" in data or b"\\" in data
+
+
+def _draft(reading: _Reading, relative: str, tree: yaml.Tree, hints: _Hints) -> None:
+    filled = hints.variables
+    value, findings = values.fill(tree.value, reading.values) if filled else (tree.value, [])
     form = schema.choose(value, reading.forms)
     if isinstance(form, Finding):
         reading.tell(relative, tree.number, [*findings, form])
         reading.hidden.add(str(_mapping(value, "metadata").get("name")))
         return
     unfilled = {finding.path for finding in findings}
-    exactly = tree.pointed or (variables and _pointed(reading.values))
+    exactly = tree.pointed or (filled and _pointed(reading.values))
     unfit = schema.check(form, value, exactly=exactly)
     findings += [finding for finding in unfit if finding.path not in unfilled]
     metadata, body = _mapping(value, "metadata"), _mapping(value, "spec")
-    findings += (literals.check if form.kind == "Cluster" else literals.check_secrets)(body)
+    if form.kind == "Cluster":
+        findings += literals.check(body)
+    elif hints.files:
+        findings += literals.check_secrets(body)
     if not findings:
         body, findings = inlined.fill(form, body, reading.found, relative)
     if findings:
