@@ -21,6 +21,7 @@ WIRE = "registry"
 # Apicurio answers 1,000 at most without a word, whatever there is.
 PAGE = 1_000
 OVERLAP = 100
+GLANCE = 100  # of the first page: enough to see whether it says what is needed
 LOOKS = 5
 LATEST = "latest"
 SETTINGS = {"compatibility": ("config", "compatibilityLevel"), "mode": ("mode", "mode")}
@@ -106,6 +107,35 @@ def _page(registry: Http, offset: int) -> list[str]:
 
 def _names(body: Any) -> list[str]:
     return [str(name) for name in a_list(body)]
+
+
+def newest(registry: Http) -> dict[str, Version]:
+    """The newest version of each subject in a request a page, by subject; nothing where a registry cannot tell.
+
+    `GET /schemas?latestOnly=true` is Confluent's. Apicurio 3.3.2 answers with the texts alone (measured), others know
+    no such path. What is missing is to be asked for by itself: only the default context may be listed, and a page may
+    have moved. A subject that comes twice shows that older versions are listed as well: nothing of that is believed.
+    """
+    found: dict[str, Version] = {}
+    listed, size = 0, GLANCE
+    while True:
+        page = _newest_page(registry, listed, size)
+        listed += len(page)
+        found.update((version.subject, version) for version in page)
+        if len(found) < listed:
+            return {}
+        if len(page) != size:
+            return found
+        size = PAGE
+
+
+def _newest_page(registry: Http, offset: int, size: int) -> list[Version]:
+    query = (("latestOnly", "true"), ("offset", str(offset)), ("limit", str(size)))
+    answer = registry.send("GET", "schemas", query=query)
+    try:
+        return [_version(body) for body in a_list(answer.body)] if answer.ok else []
+    except (LookupError, TypeError, ValueError):
+        return []
 
 
 def version(registry: Http, subject: str, number: int | str = LATEST) -> Version | None:

@@ -63,6 +63,7 @@ class Registry:
         return (
             route("GET", "/v1/metadata/version", lambda _call: Reply(200, {"version": "7.9.2"})),
             route("GET", "/subjects", self._list, "limit", "offset"),
+            route("GET", "/schemas", self._schemas, "latestOnly", "limit", "offset"),
             route("POST", one, self._lookup, "normalize", body=True),
             route("DELETE", one, self._delete, "permanent"),
             route("GET", f"{one}/versions", self._numbers, "deleted"),
@@ -110,6 +111,14 @@ class Registry:
     def _list(self, call: Call) -> Reply:
         start = int(call.query.get("offset", 0))
         return Reply(200, sorted(self.versions)[start : start + int(call.query.get("limit", 1000))])
+
+    def _schemas(self, call: Call) -> Reply:
+        """Of the default context: a `subjectPrefix` would have to name another one."""
+        here = [(s, own) for s, own in sorted(self.versions.items()) if not context(s)]
+        latest = call.query.get("latestOnly") == "true"
+        found = [version for _, own in here for version in (own[-1:] if latest else own)]
+        start = int(call.query.get("offset", 0))
+        return Reply(200, found[start : start + int(call.query.get("limit", 1000))])
 
     def _missing(self, call: Call) -> Reply | None:
         if call.path["subject"] in self.versions:
