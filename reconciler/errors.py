@@ -8,8 +8,6 @@ KstateError                     1   the root; never raised itself
 |-- Blocked                     3   a risk not approved, or something that cannot be done
 |-- Stale                       4   the plan no longer fits: moved, tampered with, expired, of another cluster
 |-- Busy                        5   somebody else is applying
-|-- Partial                     6   applied in part; running it again continues
-|-- Interrupted               130   a signal came before anything was written
 `-- BadUsage                   64   the command line is wrong
     `-- SpecInvalid            64     the spec is wrong: every problem at once
 """
@@ -90,19 +88,6 @@ class Busy(KstateError):
 
     exit_code = 5
     way_out = "Run it again when the other one has ended; --wait 60s waits for that."
-
-
-class Partial(KstateError):
-    """Something was written and something was not; running the same command again continues."""
-
-    exit_code = 6
-    way_out = "Run the same command again: it continues."
-
-
-class Interrupted(KstateError):
-    """A signal came before anything was written."""
-
-    exit_code = 130
 
 
 class BadUsage(KstateError):

@@ -124,6 +124,8 @@ class Aws:
                 import botocore.session
 
                 session = botocore.session.Session()
+                place = session.get_config_variable("data_path")
+                session.register_component("data_loader", _descriptions(place))
                 resolver = session.get_component("credential_provider")
                 resolver.providers.insert(0, self._credentials)
                 made = session.create_client(service, region_name=self.region, config=self._config)
@@ -210,11 +212,14 @@ class Aws:
 
 
 @cache
-def _descriptions() -> Any:
-    """AWS's descriptions of its services, read once for all clusters: reading them is what a client mostly costs."""
+def _descriptions(place: str | None) -> Any:
+    """AWS's descriptions of its services, read once for all clusters: they are half of what a client costs.
+
+    `place` is where the environment says that more of them are.
+    """
     from botocore.loaders import create_loader
 
-    return create_loader()
+    return create_loader(place)
 
 
 def _whole(response_dict: Mapping[str, Any], operation_model: Any, **_about: Any) -> None:

@@ -23,7 +23,6 @@ THREADS = 4
 FEW = 10
 TOPIC_SOURCE = "DYNAMIC_TOPIC_CONFIG"
 EXISTS = 40002
-UNKNOWN_TOPIC = 40403
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from typing import cast
 
 from reconciler.core.model import Body, Document, Key, Kind, Path, Platform, Resource, State
 
-Selected = Callable[[Key], bool]
-
 
 @dataclass
 class Desired:

@@ -14,7 +14,6 @@ from typing import NamedTuple, cast
 from reconciler.core.diff import flat, nest
 from reconciler.core.model import Code, Document, Json, Key, Path, Resource, Risk, State
 
-DOCUMENT = "Ignore"
 EXPIRED = "KS138"
 CODES = (
     Code(

@@ -100,6 +100,11 @@ class Keeping:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    @property
+    def _records(self) -> Mapping[tuple[str, str], Owned]:
+        """What is ours, by kind and name; nothing without an estate."""
+        return self.book.owned_by(self.estate) if self.estate else {}
+
     def last(self, cluster: str) -> State:
         """The settings last applied, as a state the diff can take."""
         if cluster not in self._last:
@@ -108,22 +113,22 @@ class Keeping:
 
     def applied(self) -> dict[str, dict[str, Body]]:
         """The same by kind and name. The ledger does not change while one looks at it, and neither may this."""
-        if not self._applied and self.estate:
-            for (kind, name), owned in self.book.owned_by(self.estate).items():
+        if not self._applied:
+            for (kind, name), owned in self._records.items():
                 self._applied.setdefault(kind, {})[name] = owned.settings
         return self._applied
 
     def prunes(self, cluster: str, wanted: Container[object]) -> set[Key]:
         """What is ours and in no document; nothing at all when the record cannot be believed."""
-        if not self.estate or self.trouble:
+        if self.trouble:
             return set()
         # A key equals the plain tuple of its parts: of 90,000 a key is made only of what is left.
-        ours = ((cluster, *at) for at in self.book.owned_by(self.estate))
+        ours = ((cluster, *at) for at in self._records)
         return {Key(*at) for at in ours if at not in wanted}
 
     def told_otherwise(self, wanted: State, odd: Set[Key]) -> Iterator[Key]:
         """What is ours and wanted with other settings than those recorded, and what of it is `odd` anyway."""
-        records = self.book.owned_by(self.estate) if self.estate else {}
+        records = self._records
         for key, want in wanted.items():
             record = records.get(key[1:])
             if record is not None and (record.settings != want.settings or key in odd):
@@ -131,20 +136,12 @@ class Keeping:
 
     def protected(self, cluster: str) -> set[Key]:
         """What was protected when it was last applied, documents or none."""
-        owned = self.book.owned_by(self.estate) if self.estate else {}
-        return {Key(cluster, *at) for at, own in owned.items() if own.protect}
+        return {Key(cluster, *at) for at, own in self._records.items() if own.protect}
 
     def began(self, key: Key) -> bool:
         """Whether an apply of ours was about to make or change it, and never said what became of that."""
         intent = self.book.intents.get(self.estate)
         return intent is not None and f"{key.kind}/{key.name}" in intent.wanted
-
-    def protects(self, key: Key) -> bool:
-        """Whether what we own was protected when it was last applied."""
-        return self._owned(key).protect
-
-    def _owned(self, key: Key) -> Owned:
-        return self.book.own[key.kind, key.name]
 
 
 def marked(

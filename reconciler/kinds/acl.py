@@ -266,10 +266,6 @@ class AclDriver:
                 yield _outcome(key, answers[binding])
 
 
-def _rare(name: str) -> bool:
-    return decode(name).resource in acls.RARE
-
-
 def _strange(change: Change) -> Iterator[Risk]:
     if "unknown" in decode(change.key.name)[1:6]:
         yield Risk(

@@ -218,7 +218,6 @@ def test_only_what_is_ours_beyond_doubt_is_pruned() -> None:
     assert keeping(OURS, estate="beta").prunes("eu", set()) == set()
     protected = Owned("acme", {}, protect=True)
     assert keeping(protected).protected("eu") == {KEY}
-    assert (keeping(protected).protects(KEY), keeping(OURS).protects(KEY)) == (True, False)
     assert keeping(OURS).protected("eu") == set()
     assert keeping(OURS).last("eu") == {KEY: Resource("t", {"a": 1})}
 
