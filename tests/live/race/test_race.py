@@ -44,10 +44,15 @@ def test_the_lock_keeps_its_promises(sandboxes: Callable[..., Live], tmp_path: P
     config = {"message.timestamp.type": "LogAppendTime"}
     live.admin.create_topics([NewTopic(ADMIN, 1, 1, config=config)])[ADMIN].result()
     with racers(live.bootstrap, tmp_path) as racing:
-        harass(racing, live, store)
+        try:
+            harass(racing, live, store)
+        finally:
+            print(why(tmp_path), file=sys.stderr)
     journal = [json.loads(e.value or b"") for e in store.journal()]
     admin = [json.loads(e.value or b"") for e in log.read(kafka, ADMIN)]
-    lines = [line for file in tmp_path.glob("told-*") for line in file.read_text().splitlines(True)]
+    lines = [
+        line for file in tmp_path.glob("told-*[0-9]") for line in file.read_text().splitlines(True)
+    ]
     told = [json.loads(line) for line in lines if line.endswith("\n")]
     assert len({record["epoch"] for record in journal}) >= TERMS
     assert len({record["pid"] for record in journal}) > PROCESSES  # killed ones were followed
@@ -107,6 +112,12 @@ def harass(
         else:
             _pause(workers[at], chance.uniform(0.1, 4.0))
         time.sleep(chance.uniform(0.2, 1.5))
+
+
+def why(folder: Path) -> str:
+    """What each worker was last stopped by: shown when a test fails, of which these are all that is left."""
+    files = sorted(folder.glob("told-*.why"))
+    return "\n".join(f"{f.name}: {f.read_text().splitlines()[-3:]}" for f in files)
 
 
 def _pause(worker: subprocess.Popen[bytes], seconds: float) -> None:

@@ -1,7 +1,7 @@
 """One of the processes that race for the lock: takes it, writes under it as an apply does, lets go, and again.
 
 `python -m tests.live.race.worker BOOTSTRAP LEDGER ADMIN_TOPIC FILE`: what the cluster has acknowledged to this process
-goes to FILE, a line each.
+goes to FILE, a line each, and to FILE.why what stopped it, with the seconds that it took until then.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ def main(bootstrap: str, ledger: str, admin: str, file: str) -> None:
     # A real lease lasts 30 s; everything here runs on a tenth of that.
     lock.MARGIN = 0.5
     log.TRANSACTION_MS = 2_000
-    with open(file, "a") as told:
+    with open(file, "a") as told, open(f"{file}.why", "a") as why:
         while True:
+            began = time.monotonic()
             try:
                 turn(login(CLUSTER, bootstrap, {}, TIMEOUT), ledger, admin, told)
-            except KstateError:
+            except KstateError as error:
+                print(f"{time.monotonic() - began:.1f} s: {error.message}", file=why, flush=True)
                 time.sleep(random.uniform(0.02, 0.2))
 
 
