@@ -3,7 +3,8 @@
 Keys, with `|` between their parts (only the last part may hold one):
 
     own|CLUSTER-ID|KIND|NAME        who owns a resource, and the settings last applied to it
-    head|CLUSTER-ID|ESTATE          how many of those an estate has, and a sum over their names
+    head|CLUSTER-ID|ESTATE          how many of those an estate has, a sum over their names, and what the estate calls
+                                    the cluster
     intent|CLUSTER-ID|ESTATE|N      what a batch in flight is about to make; one record a batch
     tip|CLUSTER-ID                  where the journal's chain ends
     used|CLUSTER-ID|SEAL            a saved plan that was carried out
@@ -65,10 +66,14 @@ class Tip:
 
 @dataclass
 class Book:
-    """What the log says about one cluster. `damage` says by key which records cannot be read, and why."""
+    """What the log says about one cluster. `damage` says by key which records cannot be read, and why.
+
+    `called` is the name by which an estate spoke of it last.
+    """
 
     own: dict[tuple[str, str], Owned] = field(default_factory=dict)
     heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    called: dict[str, str] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     tip: Tip = Tip()
@@ -208,6 +213,7 @@ def _owned(body: Any) -> Owned:
 
 def _read_head(book: Book, name: str, body: Any) -> None:
     book.heads[name] = (int(body["count"]), str(body["sum"]))
+    book.called[name] = str(body.get("cluster", ""))
 
 
 def _read_intent(book: Book, name: str, body: Any) -> None:
@@ -290,10 +296,10 @@ def own_value(owned: Owned) -> bytes:
     )
 
 
-def head(cluster_id: str, estate: str, figures: tuple[int, str]) -> Record:
-    """The record that counts an estate's others."""
+def head(cluster_id: str, estate: str, figures: tuple[int, str], cluster: str) -> Record:
+    """The record that counts an estate's others. `cluster` is what the estate calls it."""
     count, total = figures
-    return f"head|{cluster_id}|{estate}", _value(count=count, sum=total)
+    return f"head|{cluster_id}|{estate}", _value(count=count, sum=total, cluster=cluster)
 
 
 def intent(cluster_id: str, estate: str, wanted: Intent | None, batch: int = 0) -> Record:

@@ -105,6 +105,11 @@ class Keeping:
         """What is ours, by kind and name; nothing without an estate."""
         return self.book.owned_by(self.estate) if self.estate else {}
 
+    @property
+    def called(self) -> str:
+        """The name by which the estate spoke of the cluster last; empty where that is not recorded."""
+        return self.book.called.get(self.estate, "")
+
     def last(self, cluster: str) -> State:
         """The settings last applied, as a state the diff can take."""
         if cluster not in self._last:

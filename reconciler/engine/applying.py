@@ -261,7 +261,8 @@ def _locked(
         plan.estate, {}, apply=options.apply_id, commit=plan.commit, at=stamp(options.now)
     )
     counts = not keeping.trouble or keeping.book.is_new(plan.estate)
-    return Keeper(held, session.cluster_id, plan.estate, keeping.book, about, stamp_of, counts)
+    at = session.cluster, session.cluster_id
+    return Keeper(held, *at, plan.estate, keeping.book, about, stamp_of, counts)
 
 
 def _ready(plan: Plan, session: Session, keeper: Keeper | None, options: Options) -> Ready:

@@ -42,7 +42,8 @@ from reconciler.spec.folder import Spec
 class Claim:
     """What an adoption would record on one cluster, what another estate keeps, and what cannot be read any more.
 
-    `cluster` is its name, `id` its own. `repair`: the ledger's count is wrong, and adopting writes it anew.
+    `cluster` is its name, `id` its own, and `called` what the ledger calls it. `repair`: the ledger's count is wrong,
+    and adopting writes it anew.
     """
 
     cluster: str
@@ -51,6 +52,7 @@ class Claim:
     foreign: Mapping[Key, str]
     dropped: Mapping[str, str]
     repair: bool
+    called: str
 
 
 def adoptable(spec: Spec, options: Options) -> tuple[dict[str, Claim], dict[str, KstateError]]:
@@ -59,7 +61,8 @@ def adoptable(spec: Spec, options: Options) -> tuple[dict[str, Claim], dict[str,
     estate_of(spec)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     found, failures = side_by_side(wanted, lambda name: _claim(spec, wanted[name], options))
-    check_apart(spec, {name: claim.id for name, claim in found.items()})
+    ids = {name: claim.id for name, claim in found.items()}
+    check_apart(spec, ids, {name: claim.called for name, claim in found.items()})
     return found, failures
 
 
@@ -102,7 +105,8 @@ def _claim(spec: Spec, wanted: Wanted, options: Options) -> Claim:
         elif owned.estate != estate:
             foreign[key] = owned.estate
     dropped = {key: why for key, why in keeping.book.damage.items() if why == "not readable"}
-    return Claim(document.name, session.cluster_id, new, foreign, dropped, bool(keeping.trouble))
+    found = (new, foreign, dropped, bool(keeping.trouble))
+    return Claim(document.name, session.cluster_id, *found, keeping.called)
 
 
 def _as_found(want: Resource, live: Resource, by: Owned, *, protect: bool) -> Owned:
@@ -239,6 +243,5 @@ def _kept(spec: Spec, document: Document, options: Options) -> Iterator[Keeper]:
                 estate, {}, apply=options.apply_id, commit=options.commit, at=stamp(options.now)
             )
             counts = not keeping.trouble or keeping.book.is_new(estate)
-            yield Keeper(
-                held, session.cluster_id, estate, keeping.book, {"who": options.who}, by, counts
-            )
+            at = session.cluster, session.cluster_id
+            yield Keeper(held, *at, estate, keeping.book, {"who": options.who}, by, counts)

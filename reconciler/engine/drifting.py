@@ -49,7 +49,8 @@ def drift(spec: Spec, options: Options) -> Found:
     check_references(spec, options)
     wanted = {document.name: desired_of(spec, document) for document in chosen(spec, options)}
     parts, failures = side_by_side(wanted, lambda name: _look(spec, wanted[name], options))
-    check_apart(spec, {name: part.seen.id for name, part in parts.items()})
+    ids = {name: part.seen.id for name, part in parts.items()}
+    check_apart(spec, ids, {name: part.called for name, part in parts.items()})
     clusters = [parts[name] for name in sorted(parts)]
     report = Drift(
         clusters=tuple(part.seen for part in clusters),
@@ -79,6 +80,7 @@ class _Part:
     matched: frozenset[str]
     want: State
     live: State
+    called: str
 
 
 def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
@@ -113,7 +115,8 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         about = (found.cluster, found.session.cluster_id, managed, unmanaged, elsewhere)
         seen = Seen(*about, extra, trouble, well)
     notices = tuple(said(found.hidden))
-    return _Part(seen, tuple(_joined(told, ill)), notices, found.matched, want, found.live)
+    told = tuple(_joined(told, ill))
+    return _Part(seen, told, notices, found.matched, want, found.live, found.keeping.called)
 
 
 def _joined(told: Iterable[Finding], ill: Sequence[Finding]) -> Iterator[Finding]:

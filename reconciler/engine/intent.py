@@ -216,11 +216,36 @@ def check_references(spec: Spec, options: Options) -> None:
         raise SpecInvalid(problems)
 
 
-def check_apart(spec: Spec, ids: Mapping[str, str]) -> None:
-    """Raises SpecInvalid for Cluster documents that turned out to be one cluster. `ids` are the clusters', by name."""
-    problems = [Problem(d.file, *d.locate(NAME), words) for d, words in doubles(spec, ids)]
+def check_apart(
+    spec: Spec, ids: Mapping[str, str], called: Mapping[str, str] | None = None
+) -> None:
+    """Raises SpecInvalid for Cluster documents that turned out to be one cluster.
+
+    `ids` are those of the clusters that were looked at, by name; `called` what their ledgers call them.
+    """
+    told = [*doubles(spec, ids), *_called_otherwise(spec, ids, called or {})]
+    problems = [Problem(d.file, *d.locate(NAME), words) for d, words in told]
     if problems:
         raise SpecInvalid(problems)
+
+
+def _called_otherwise(
+    spec: Spec, ids: Mapping[str, str], called: Mapping[str, str]
+) -> Iterator[tuple[Document, str]]:
+    """Clusters that the estate knows by the name of another document, one that nobody looked at this time.
+
+    A name that no document has any more was given up: that is how a cluster is renamed.
+    """
+    documents = {document.name: document for document in spec.clusters}
+    for name, before in called.items():
+        if before != name and before in documents and before not in ids:
+            yield (
+                documents[name],
+                f"cluster {name} is, by its ledger, cluster {before} of the same estate"
+                f" ({documents[before].source}), id {ids[name]}: each would delete what only the"
+                " other has; keep one of the two documents, or, if they have changed places,"
+                f" name both (`-c {before} -c {name}`)",
+            )
 
 
 def doubles(spec: Spec, ids: Mapping[str, str]) -> Iterator[tuple[Document, str]]:

@@ -116,6 +116,7 @@ class Keeper:
     """
 
     held: Held
+    cluster: str
     cluster_id: str
     estate: str
     book: Book
@@ -245,8 +246,8 @@ class Keeper:
         for body in bodies:
             value, end = journal.link(end, self.cluster_id, kind, {**told, **body})
             links.append(value)
-        figures = self._tally.figures
-        head = [pages.head(self.cluster_id, self.estate, figures)] if self.counts else []
+        about = self.cluster_id, self.estate, self._tally.figures, self.cluster
+        head = [pages.head(*about)] if self.counts else []
         self.held.write([*records, *head, pages.tip(self.cluster_id, end)], links)
         self.book.tip = end
 

@@ -84,6 +84,7 @@ class _Part:
     protected: tuple[Key, ...]
     notices: tuple[str, ...]
     matched: frozenset[str]
+    called: str
 
 
 View = Callable[[Survey], Survey]
@@ -109,7 +110,8 @@ def plan(spec: Spec, options: Options, view: View = as_it_is) -> Planned:
     parts, failures = side_by_side(
         wanted, lambda name: _plan_cluster(spec, wanted[name], options, view)
     )
-    check_apart(spec, {name: part.cluster.id for name, part in parts.items()})
+    ids = {name: part.cluster.id for name, part in parts.items()}
+    check_apart(spec, ids, {name: part.called for name, part in parts.items()})
     made = _plan(spec, options, [parts[name] for name in sorted(parts)])
     owners = {key: o for _, _, want in wanted.values() for key, o in want.owners.items()}
     made = replace(made, owners={c.key: owners[c.key] for c in made.changes if c.key in owners})
@@ -155,6 +157,7 @@ def _look(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
         tuple(sorted(changed & want.protected)),
         tuple(_notices(spec, found)),
         found.matched,
+        keeping.called,
     )
 
 

@@ -30,7 +30,7 @@ def written(own: dict[tuple[str, str], Owned]) -> list[Record]:
     records = [book.own(CLUSTER, kind, name, one) for (kind, name), one in own.items()]
     for estate in ("acme", "rival"):
         mine = [at for at, one in own.items() if one.estate == estate]
-        records.append(book.head(CLUSTER, estate, book.summed(mine)))
+        records.append(book.head(CLUSTER, estate, book.summed(mine), "eu"))
     return records
 
 

@@ -327,6 +327,31 @@ def test_two_documents_of_one_cluster_are_refused_where_one_would_delete_what_th
     assert f"{name}a" not in kafka.admin.list_topics(timeout=5).topics
 
 
+@pytest.mark.parametrize("verb", ["plan", "apply", "drift", "adopt"])
+def test_a_cluster_that_another_document_speaks_of_by_its_ledger_is_refused(
+    kafka: Any, ours: Spec, name: str, verb: str
+) -> None:
+    ours.write(topic(f"{name}a", partitions=1, replication=1, metadata={"clusters": ["live"]}))
+    assert ours.run("apply", str(ours.folder), "--yes", "-c", "live").code == 0
+    twin(kafka, ours)
+    more = ["--yes"] if verb in ("apply", "adopt") else []
+    told = ours.run(verb, str(ours.folder), "-c", "twin", *more)
+    assert told.code == 64
+    assert "twin.yaml:4:" in told.err
+    assert "is, by its ledger, cluster live of the same estate (cluster.yaml:4)" in told.err
+    assert ours.run("plan", str(ours.folder), "-c", "live", "--detailed-exitcode").code == 0
+
+
+def test_a_cluster_that_is_called_otherwise_from_now_on_is_the_same(
+    kafka: Any, ours: Spec, name: str
+) -> None:
+    ours.write(topic(f"{name}a", partitions=1, replication=1))
+    assert ours.apply().code == 0
+    twin(kafka, ours)
+    (ours.folder / "cluster.yaml").unlink()
+    assert ours.run("plan", str(ours.folder), "--detailed-exitcode").code == 0
+
+
 def test_doctor_sees_two_documents_of_one_cluster_and_without_an_estate_they_are_none_of_its_business(
     kafka: Any, ours: Spec, name: str
 ) -> None:
