@@ -25,15 +25,16 @@ def reading(bench: Bench, folder: Path, sizes: Sequence[Size], runs: int) -> Ite
         spec = str(specs.write(folder / f"daily-{size.short}", *every))
         changed = specs.write_changed(folder / f"changed-{size.short}", *every)
         fill(bench, spec)
-        bare, out = specs.write_bare(folder / f"bare-{size.short}"), folder / "imported"
+        bare = specs.write_bare(folder / f"bare-{size.short}", registry=bool(size.subjects))
+        out = folder / "imported"
         limit = ("--timeout", "60s")
         verbs = {
             "changed": ("One topic of a hundred changed at", "plan", (str(changed), *limit)),
             "drift": ("Drift, none, at", "drift", (spec, *limit)),
             "import": ("Import of", "import", (str(bare), "--out", str(out), *limit)),
         }
+        registry = [bench.registry] if size.subjects else []
         for name, (title, verb, arguments) in verbs.items():
-            registry = [bench.registry] if size.subjects and name != "import" else []
             told = f"{name}-{size.short}", f"{title} {size}", verb
             yield _contest(bench, told, runs, arguments, registry)
     bench.wipe()

@@ -125,9 +125,9 @@ def write_changed(folder: Path, topics: int, acls: int = 0, subjects: int = 0) -
     return _written(folder, found)
 
 
-def write_bare(folder: Path) -> Path:
+def write_bare(folder: Path, *, registry: bool) -> Path:
     """The cluster alone, for an import to find everything on it."""
-    return _written(folder, {"cluster.yaml": CLUSTER})
+    return _written(folder, {"cluster.yaml": CLUSTER + (REGISTRY if registry else "")})
 
 
 def write_churned(folder: Path, services: int, fresh: str) -> Path:

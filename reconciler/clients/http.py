@@ -275,7 +275,10 @@ def registry(target: Target) -> Http:
     """The schema registry of a cluster. Raises Failed where its Cluster document has none."""
     spec = cast("Body", target.spec.get("registry") or {})
     if not spec:
-        raise Failed(f"cluster {target.name}: its Cluster document has no `registry`")
+        raise Failed(
+            f"cluster {target.name}: its Cluster document has no `registry`",
+            hint="A document asks for a Schema there, or the ledger says that the estate owns some.",
+        )
     return connect(
         f"the schema registry of cluster {target.name}", spec, target.root, target.timeout
     )
@@ -296,7 +299,10 @@ def workers(target: Target) -> Workers:
     """Raises Failed where the Cluster document has no `connect`."""
     specs = cast("Sequence[Body]", target.spec.get("connect") or ())
     if not specs:
-        raise Failed(f"cluster {target.name}: its Cluster document has no `connect`")
+        raise Failed(
+            f"cluster {target.name}: its Cluster document has no `connect`",
+            hint="A document asks for a Connector or a Mirror there, or the ledger says that the estate owns some.",
+        )
     found = {}
     for spec in specs:
         what = f"Connect {spec['name']} of cluster {target.name}"
