@@ -85,10 +85,6 @@ class Book:
             return self.own  # as nearly always: nothing is copied
         return {at: owned for at, owned in self.own.items() if owned.estate == estate}
 
-    def last(self, cluster: str, estate: str) -> State:
-        """The settings last applied, as a state the diff can take."""
-        return Last(cluster, self.owned_by(estate))
-
     def is_new(self, estate: str) -> bool:
         """Whether this estate has left no trace here, so that its first record can be believed."""
         return not (self.damage or estate in self.heads or self.owned_by(estate))

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Se
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from reconciler.core.book import Book, Owned
+from reconciler.core.book import Book, Last, Owned
 from reconciler.core.diff import drop_unset, flat, nest
 from reconciler.core.drift import ByItself
 from reconciler.core.model import (
@@ -94,8 +94,10 @@ class Keeping:
     book: Book = field(default_factory=Book)
     trouble: str = ""
     there: bool = True
-    _last: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
-    # By kind and name, once it was asked for: a book of 90,000 is not gone through again and again.
+    # Once they were asked for: a book of 90,000 is not gone through again and again.
+    _ours: dict[str, Mapping[tuple[str, str], Owned]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     _applied: dict[str, dict[str, Body]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -103,7 +105,9 @@ class Keeping:
     @property
     def _records(self) -> Mapping[tuple[str, str], Owned]:
         """What is ours, by kind and name; nothing without an estate."""
-        return self.book.owned_by(self.estate) if self.estate else {}
+        if self.estate not in self._ours:
+            self._ours[self.estate] = self.book.owned_by(self.estate) if self.estate else {}
+        return self._ours[self.estate]
 
     @property
     def called(self) -> str:
@@ -112,9 +116,7 @@ class Keeping:
 
     def last(self, cluster: str) -> State:
         """The settings last applied, as a state the diff can take."""
-        if cluster not in self._last:
-            self._last[cluster] = self.book.last(cluster, self.estate) if self.estate else {}
-        return self._last[cluster]
+        return Last(cluster, self._records)
 
     def applied(self) -> dict[str, dict[str, Body]]:
         """The same by kind and name. The ledger does not change while one looks at it, and neither may this."""

@@ -100,9 +100,9 @@ def _look(spec: Spec, wanted: Wanted, options: Options) -> _Part:
         )
         appliers = _appliers(spec, found, options) if _by_hand(findings) else {}
         told = tuple(_told(finding, found, appliers) for finding in findings)
-        ours = {*found.want.state, *found.want.absent, *found.last}
-        ours |= set(bookkeeping(spec, found.cluster))
-        unmanaged, elsewhere = not_ours(found.live, ours | covered(found).keys(), found.document)
+        own = set(bookkeeping(spec, found.cluster))
+        ours = found.want.state, found.want.absent, found.last, own, covered(found)
+        unmanaged, elsewhere = not_ours(found.live, ours, found.document)
         ill, well = _health(found, want)
         managed = sum(key in found.live for key in {*found.want.state, *found.last})
         extra = undeclared(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -141,11 +141,11 @@ def _look(spec: Spec, wanted: Wanted, options: Options, view: View) -> _Part:
         found = view(surveyed)
         changes = _assessed(found, options)
     document, want, keeping = found.document, found.want, found.keeping
-    owned = len(keeping.book.owned_by(keeping.estate))
+    owned = len(keeping.last(document.name))
     bounds = cast("Body", document.spec.get("limits") or {})
     changed = {change.key for change in changes}
-    ours = {*changed, *want.state, *want.absent, *bookkeeping(spec, document.name)}
-    unmanaged, elsewhere = not_ours(found.live, ours | covered(found).keys(), document)
+    ours = want.state, changed, want.absent, set(bookkeeping(spec, document.name)), covered(found)
+    unmanaged, elsewhere = not_ours(found.live, ours, document)
     return _Part(
         ClusterPlan(document.name, found.session.cluster_id, masked(document)),
         tuple(replace(c, sources=tuple(want.sources.get(c.key, ()))) for c in changes),
@@ -321,11 +321,15 @@ def _select(changes: Iterable[Change], only: Sequence[str]) -> list[Change]:
     return [change for change in changes if matches(change.key, only)]
 
 
-def not_ours(live: State, ours: Set[Key], document: Document) -> tuple[tuple[str, ...], int]:
+def not_ours(
+    live: State, ours: Iterable[Container[Key]], document: Document
+) -> tuple[tuple[str, ...], int]:
     """What nobody declared and is not kstate's own: named when it is inside `owns`, else only counted."""
     kinds = kinds_registry.on(platforms_registry.of(document.spec))
     owns = cast("Body", document.spec.get("owns") or {})
-    others = [key for key in live if key not in ours]
+    others = list(live)
+    for known in ours:
+        others = [key for key in others if key not in known]
     inside = [key for key in others if in_owned(kinds[key.kind], key.name, owns)]
     return tuple(sorted(map(str, inside))), len(others) - len(inside)
 
