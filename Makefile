@@ -54,6 +54,7 @@ bench: $(READY)
 
 bench-large: $(READY)
 	@$(BIN)/python -m bench --large
+	@$(BIN)/python -m bench --large-writes
 
 # kstate beside topicctl and Terraform or OpenTofu, each where it is on the PATH; writes docs/comparison.md.
 bench-peers: $(READY)

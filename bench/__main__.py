@@ -1,4 +1,4 @@
-"""`python -m bench`: measures kstate against the floors, and writes docs/performance.md and history.jsonl."""
+"""`python -m bench`: measures kstate against the floors, and writes a page of docs/ and a line of history.jsonl."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench import daily, facts, history, scenarios, specs
@@ -15,32 +15,32 @@ from bench.measure import ROOT
 from bench.page import Facts, render, table
 from bench.samples import Contest, middle, ratios
 
-PAGE, LARGE_PAGE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance-large.md"
+DOCS = ROOT / "docs"
+LARGE, LARGE_WRITES = "--large", "--large-writes"
 HISTORY = ROOT / "bench" / "history.jsonl"
 
 
 def main() -> int:
     chosen = _arguments()
     before = facts.machine()  # the load of the machine before we add ours
-    measured = _told(_large(chosen.runs) if chosen.large else _measure(chosen.runs))
+    measure, page = SUITES[chosen.suite]
+    measured = _told(measure(chosen.runs))
     if chosen.compare:
         return int(_compare(list(measured)))
-    command = "python -m bench --large" if chosen.large else "python -m bench"
     found = Facts(
         machine=before,
         software=facts.software(),
         when=facts.today(),
         commit=facts.commit(),
         runs=chosen.runs,
-        command=command,
+        command=" ".join(filter(None, ("python -m bench", chosen.suite))),
         overrides=len(specs.OVERRIDES),
         heavy=scenarios.heavy_imports(),
     )
     contests: list[Contest] = []
     for contest in measured:  # what was measured stays, whatever becomes of the rest
         contests.append(contest)
-        page = LARGE_PAGE if chosen.large else PAGE
-        page.write_text(render(contests, found), encoding="utf-8")
+        (DOCS / page).write_text(render(contests, found), encoding="utf-8")
     _compare(contests)
     history.append(HISTORY, _line(contests, found))
     return 0
@@ -48,9 +48,14 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "--large", action="store_true", help="10,000 topics, 80,000 bindings, 3,000 subjects"
-    )
+    suite = parser.add_mutually_exclusive_group()
+    for flag, told in (
+        (LARGE, "look at 10,000 topics, 80,000 bindings and 3,000 subjects"),
+        (LARGE_WRITES, "make as many topics, and 10,000 bindings"),
+    ):
+        suite.add_argument(
+            flag, action="store_const", const=flag, default="", dest="suite", help=told
+        )
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each (5)")
     parser.add_argument(
         "--compare",
@@ -77,17 +82,29 @@ def _measure(runs: int) -> Iterator[Contest]:
 
 
 def _large(runs: int) -> Iterator[Contest]:
-    """The longest one last: a broker that has just deleted 10,000 topics is busy with that for a minute."""
     with tempfile.TemporaryDirectory(prefix="kstate-bench-") as name:
         folder = Path(name)
         with running(heap="1g") as bench:
             yield from scenarios.planning(bench, folder, scenarios.LARGE_PLANNED, runs)
             yield from daily.reading(bench, folder, scenarios.LARGE_DAILY, runs)
+
+
+def _large_writes(runs: int) -> Iterator[Contest]:
+    """The longest one last: a broker that has just deleted 10,000 topics is busy with that for a minute."""
+    with tempfile.TemporaryDirectory(prefix="kstate-bench-") as name:
+        folder = Path(name)
         with running(heap="1g") as bench:
             yield from scenarios.applying(bench, folder, scenarios.LARGE_APPLIED[1:], runs)
             yield from daily.churn(bench, folder, scenarios.LARGE_CHURNED, runs)
             yield from scenarios.registry(bench, folder, scenarios.LARGE_SUBJECTS, runs)
             yield from scenarios.applying(bench, folder, scenarios.LARGE_APPLIED[:1], runs)
+
+
+SUITES: Mapping[str, tuple[Callable[[int], Iterator[Contest]], str]] = {
+    "": (_measure, "performance.md"),
+    LARGE: (_large, "performance-large.md"),
+    LARGE_WRITES: (_large_writes, "performance-large-writes.md"),
+}
 
 
 def _told(contests: Iterator[Contest]) -> Iterator[Contest]:

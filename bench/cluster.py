@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka.admin import (
+    AclBinding,
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
@@ -26,7 +27,9 @@ from bench.specs import PREFIX
 from reconciler.sandbox import estate, ready
 from reconciler.sandbox.shape import Cluster, Listener, Options
 
+T = TypeVar("T")
 BATCH = 500
+BINDINGS = 2_000  # a controller takes 10,000 at once at most
 HOME = "KSTATE_SANDBOX_HOME"
 COUNTED = "COUNTED"
 FAR = "FAR"
@@ -51,7 +54,10 @@ class Bench:
         """Delete everything the benchmark made, and wait until it is gone and the broker is at rest."""
         for batch in _batches(self.topics(), BATCH):
             _done(self.admin.delete_topics(list(batch), operation_timeout=60).values())
-        _done(self.admin.delete_acls([anything()], request_timeout=60).values())
+        there = self.admin.describe_acls(anything(), request_timeout=60).result()
+        for batch in _batches(there, BINDINGS):
+            gone = [exactly(binding) for binding in batch]
+            _done(self.admin.delete_acls(gone, request_timeout=60).values())
         self._until(lambda: not self.topics())
         time.sleep(1.5)
 
@@ -78,6 +84,19 @@ def anything() -> AclBindingFilter:
         anyone,
         AclOperation.ANY,
         AclPermissionType.ANY,
+    )
+
+
+def exactly(found: AclBinding) -> AclBindingFilter:
+    """This binding, and no other one."""
+    return AclBindingFilter(
+        found.restype,
+        found.name,
+        found.resource_pattern_type,
+        found.principal,
+        found.host,
+        found.operation,
+        found.permission_type,
     )
 
 
@@ -137,7 +156,7 @@ def _readdressed(lines: Iterable[str], shown: Mapping[str, str]) -> Iterator[str
             yield line
 
 
-def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (items[at : at + size] for at in range(0, len(items), size))
 
 

@@ -1,4 +1,4 @@
-"""Contests in, the text of docs/performance.md or docs/performance-large.md out. Pure."""
+"""Contests in, the text of a page of docs/ out: performance.md, or one of the large ones. Pure."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from confluent_kafka.admin import AclBinding, AclBindingFilter, AdminClient
+from confluent_kafka.admin import AdminClient
 
-from bench.cluster import anything
+from bench.cluster import anything, exactly
 from bench.floors.create_bindings import BATCH, PAUSE, binding
 from bench.specs import service
 
@@ -24,7 +24,7 @@ def main(bootstrap: str, services: int, file: str) -> None:
         for future in admin.create_acls(new[at : at + BATCH], request_timeout=60).values():
             future.result()
     for at in range(0, len(old), BATCH):
-        gone = [_exactly(found) for found in old[at : at + BATCH]]
+        gone = [exactly(found) for found in old[at : at + BATCH]]
         for answer in admin.delete_acls(gone, request_timeout=60).values():
             answer.result()
     while True:
@@ -32,18 +32,6 @@ def main(bootstrap: str, services: int, file: str) -> None:
         if set(new) <= there and there.isdisjoint(old):
             return
         time.sleep(PAUSE)
-
-
-def _exactly(found: AclBinding) -> AclBindingFilter:
-    return AclBindingFilter(
-        found.restype,
-        found.name,
-        found.resource_pattern_type,
-        found.principal,
-        found.host,
-        found.operation,
-        found.permission_type,
-    )
 
 
 if __name__ == "__main__":
