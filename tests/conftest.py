@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from reconciler.clients.http import Http
 
 pytest_plugins = ("tests.clusters",)
 
@@ -16,3 +20,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("kstate")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every request to a registry or to Connect, as `GET subjects`."""
+    told: list[str] = []
+    plain = Http.send
+
+    def send(self: Http, method: str, *path: str, **more: Any) -> Any:
+        told.append(f"{method} {'/'.join(path)}")
+        return plain(self, method, *path, **more)
+
+    monkeypatch.setattr(Http, "send", send)
+    return told

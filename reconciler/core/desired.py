@@ -89,8 +89,10 @@ def _add(
         elif unwanted:
             _unwanted(found, key, document)
             found.unwanted[key] = resource
-        elif key in found.absent or found.state.setdefault(key, resource) is not resource:
-            _wanted(found, key, resource, document)
+        else:
+            first = found.state.setdefault(key, resource)
+            if first is not resource or key in found.absent:
+                _wanted_too(found, key, resource, document)
         before = found.sources.get(key)
         found.sources[key] = source if before is None else before + source
     if document.metadata.get("protect"):
@@ -107,12 +109,12 @@ def _unwanted(found: Desired, key: Key, document: Document) -> None:
     found.absent.add(key)
 
 
-def _wanted(found: Desired, key: Key, resource: Resource, document: Document) -> None:
+def _wanted_too(found: Desired, key: Key, resource: Resource, document: Document) -> None:
     if key in found.absent:
         found.conflicts.append(
             (document, f"{key} is wanted here, but must be absent by {_first(found, key)}")
         )
-    if found.state.setdefault(key, resource).settings != resource.settings:
+    if found.state[key].settings != resource.settings:
         found.conflicts.append((document, f"{key} is wanted otherwise by {_first(found, key)}"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import cast
 
 from reconciler.core.book import Book, Last, Owned
@@ -83,31 +84,23 @@ CODES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keeping:
     """What one cluster's ledger means for a plan. `trouble` says why its word is not enough to delete anything.
 
-    `there` says whether a ledger exists at all.
+    `there` says whether a ledger exists at all. It does not change while one looks at it: a book of 90,000 is gone
+    through once.
     """
 
     estate: str = ""
     book: Book = field(default_factory=Book)
     trouble: str = ""
     there: bool = True
-    # Once they were asked for: a book of 90,000 is not gone through again and again.
-    _ours: dict[str, Mapping[tuple[str, str], Owned]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _applied: dict[str, dict[str, Body]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
-    @property
+    @cached_property
     def _records(self) -> Mapping[tuple[str, str], Owned]:
         """What is ours, by kind and name; nothing without an estate."""
-        if self.estate not in self._ours:
-            self._ours[self.estate] = self.book.owned_by(self.estate) if self.estate else {}
-        return self._ours[self.estate]
+        return self.book.owned_by(self.estate) if self.estate else {}
 
     @property
     def called(self) -> str:
@@ -118,12 +111,13 @@ class Keeping:
         """The settings last applied, as a state the diff can take."""
         return Last(cluster, self._records)
 
-    def applied(self) -> dict[str, dict[str, Body]]:
-        """The same by kind and name. The ledger does not change while one looks at it, and neither may this."""
-        if not self._applied:
-            for (kind, name), owned in self._records.items():
-                self._applied.setdefault(kind, {})[name] = owned.settings
-        return self._applied
+    @cached_property
+    def applied(self) -> Mapping[str, Mapping[str, Body]]:
+        """The same by kind and name."""
+        found: dict[str, dict[str, Body]] = {}
+        for (kind, name), owned in self._records.items():
+            found.setdefault(kind, {})[name] = owned.settings
+        return found
 
     def prunes(self, cluster: str, wanted: Container[object]) -> set[Key]:
         """What is ours and in no document; nothing at all when the record cannot be believed."""

@@ -189,7 +189,7 @@ def _looks(
     want: Desired, wanted: Bodies, keeping: Keeping, *, every_field: bool
 ) -> dict[str, Scope]:
     """What has to be read of each kind: what is declared, what is ours, and what a killed apply may have made."""
-    last = keeping.applied()
+    last = keeping.applied
     intent = keeping.book.intents.get(keeping.estate)
     intended = intent.wanted if intent else {}
     looks = {}
@@ -221,7 +221,7 @@ def _rest(
             continue
         if before == scope:  # as nearly always
             continue
-        known = keeping.applied().get(kind, {})
+        known = keeping.applied.get(kind, {})
         fields = (scope.fields or frozenset()) - (before.fields or frozenset())
         left = frozenset(
             name

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.clients.http import Http
 from tests.live.conftest import Live
 from tests.live.proxy import between
 from tests.live.spec import Spec, acl, topic
@@ -90,20 +89,6 @@ def test_ten_times_as_much_of_every_kind_is_not_one_request_more(asked: Any) -> 
     assert nothing == dict.fromkeys(READS, 1)
     # Everything is read once; what changes is asked about, all of it at once: what is in force, and whether it would.
     assert changed == {**nothing, "DescribeConfigs": 3, "IncrementalAlterConfigs": 1}
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every request to a registry or to Connect, as `GET subjects`."""
-    told: list[str] = []
-    plain = Http.send
-
-    def send(self: Http, method: str, *path: str, **more: Any) -> Any:
-        told.append(f"{method} {'/'.join(path)}")
-        return plain(self, method, *path, **more)
-
-    monkeypatch.setattr(Http, "send", send)
-    return told
 
 
 def test_a_subject_is_one_request_and_the_list_is_one_a_page(
