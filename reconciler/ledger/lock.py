@@ -11,14 +11,14 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reconciler.clients.log import Unsure
 from reconciler.core.lock import BEAT, BREAK, CLAIM, RELEASE, Beat, Holder, encode
-from reconciler.errors import Busy, Failed
+from reconciler.errors import Busy, Failed, KstateError, ServerRefused
 from reconciler.ledger.store import Store, Writer, Written
 from reconciler.ledger.tail import Tail, key_of
 
@@ -27,6 +27,7 @@ HIDDEN = (
     30.0  # seconds an unfinished transaction can hide what was written after it, with room to spare
 )
 LOOK = 5.0  # seconds in which a claim whose answer was lost is looked for
+PAUSE = 0.2  # seconds between two tries
 MARGIN = 5.0  # seconds before the end of a lease in which nothing new is begun
 
 
@@ -47,6 +48,7 @@ class Held:
     took_over: bool
     sent: float
     tail: Tail
+    beats: int = 0  # that are in the log
     lost: threading.Event = field(default_factory=threading.Event)
     _once: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -61,14 +63,47 @@ class Held:
                 raise Lost("the lock was lost")
             sent = time.monotonic()
             try:
-                self.writer.write([*records, self._record(op)], journal)
-            except (Busy, Failed):
+                self._put([*records, self._record(op)], journal)
+                if self._over():
+                    raise Lost("the lease ran out while the ledger was written")
+            except KstateError:
                 self.lost.set()
                 raise
-            if time.monotonic() - sent > self.beat.lease:
-                self.lost.set()
-                raise Lost("the lease ran out while the ledger was written")
             self.sent = sent
+
+    def _put(self, records: Sequence[Written], journal: Sequence[bytes]) -> None:
+        """Written, once, also by a broker that stands still for a while.
+
+        Such a broker ends a transaction for its age, and its writer is told the same as if somebody had taken over.
+        """
+        failed = _tried(lambda: self.writer.write(records, journal))
+        while failed is not None:
+            if self._over():
+                raise failed
+            time.sleep(PAUSE)
+            failed = _tried(lambda: self._put_again(records, journal))
+        self.beats += 1
+
+    def _put_again(self, records: Sequence[Written], journal: Sequence[bytes]) -> None:
+        """The same by a new writer, unless it is there by now. Raises Lost where the lock is not ours any more."""
+        self._beats()
+        self.writer = self.tail.store.writer(self.cluster_id)  # ends what is on its way
+        # Whoever has claimed the lock opens its writer when its claim can be read: one that cannot be read now will
+        # cut this writer off.
+        if self._beats() == self.beats:
+            self.writer.write(records, journal)
+
+    def _beats(self) -> int:
+        """How many beats of ours the log holds. Raises Lost where it says that the lock is somebody else's."""
+        with closing(Tail(self.tail.store, self.cluster_id, self.beat.epoch)) as tail:
+            found = tail.follow().holder
+        if found is None or found.id != self.beat.id:
+            raise Lost("another apply has taken over the lock")
+        return sum(beat.op == BEAT and beat.id == found.id for beat in tail.beats)
+
+    def _over(self) -> bool:
+        """Whether the lease may be over by the log's clock. A beat that came later would not have prolonged it."""
+        return time.monotonic() - self.sent > self.beat.lease
 
     def _record(self, op: str) -> Written:
         beat = self.beat
@@ -96,12 +131,24 @@ class Held:
         self.tail.close()
 
     def _keep(self) -> None:
-        while not self._stop.wait(self.beat.lease / 3):
-            if time.monotonic() - self.sent > self.beat.lease / 3:
+        every = self.beat.lease / 3
+        while not self._stop.wait(max(PAUSE, self.sent + every - time.monotonic())):
+            if time.monotonic() - self.sent > every:
                 with suppress(Busy, Failed):
                     self.write()
             if self.lost.is_set():
                 return
+
+
+def _tried(write: Callable[[], None]) -> Busy | Failed | None:
+    """Why it failed, where it may be tried again."""
+    try:
+        write()
+    except (Lost, ServerRefused):
+        raise
+    except (Busy, Failed) as error:
+        return error
+    return None
 
 
 def acquire(
@@ -187,10 +234,13 @@ def unlock(store: Store, cluster_id: str, lock_id: str) -> Holder | None:
     """Break the lock that has this id; the holder it was taken from, None if nobody held it under that id."""
     with closing(Tail(store, cluster_id)) as tail:
         found = tail.follow().holder
-    if found is None or found.id != lock_id:
-        return None
-    broken = Beat(BREAK, found.id, found.epoch, 0.0, found.who, found.since)
-    store.append(key_of(cluster_id), encode(broken))
-    # Opening the writer cuts the former holder off at once, instead of at the next apply.
-    store.writer(cluster_id)
+        if found is None or found.id != lock_id:
+            return None
+        broken = Beat(BREAK, found.id, found.epoch, 0.0, found.who, found.since)
+        offset = store.append(key_of(cluster_id), encode(broken))
+        # Opening the writer cuts the former holder off at once, instead of at the next apply, and ends what it had
+        # begun. It goes on with a new writer as long as it reads that the lock is its own: hence again, after that.
+        store.writer(cluster_id)
+        _past(tail, offset)
+        store.writer(cluster_id)
     return found
