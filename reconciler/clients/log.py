@@ -261,6 +261,20 @@ class Writer:
             self._producer.produce(topic, key=key.encode(), value=value, partition=0)
         self._do("commit_transaction", self._timeout)
 
+    def clear(self, topics: Sequence[str]) -> Writer:
+        """End what an earlier writer left open in these topics, and the coordinator has forgotten: it was not written.
+
+        A broker of Kafka 4.3 that is killed and starts again can take the partitions of a transaction for deleted ones
+        and its end for told (seen with kill -9 in 2 of 80 races). Nothing after such records is readable, for ever,
+        until a transaction of the same writer ends there; one that is committed would commit them too.
+        """
+        self._do("begin_transaction")
+        for topic in topics:
+            self._producer.produce(topic, key=b"", value=None, partition=0)
+        self._do("flush", self._timeout)
+        self._do("abort_transaction", self._timeout)
+        return self
+
     def _do(self, step: str, *arguments: float) -> None:
         try:
             getattr(self._producer, step)(*arguments)
@@ -268,5 +282,5 @@ class Writer:
             if error.args[0].code() in REFUSED:
                 raise ServerRefused(f"writing the ledger: {reason(error)}", hint=RIGHTS) from error
             if error.args[0].code() in FENCED or error.args[0].fatal():
-                raise Fenced("another apply has taken over the lock") from error
+                raise Fenced("this writer of the ledger was cut off") from error
             raise Failed(f"writing the ledger: {reason(error)}") from error

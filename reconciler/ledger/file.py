@@ -104,6 +104,6 @@ class FileWriter:
     def write(self, records: Sequence[Written], journal: Sequence[bytes]) -> None:
         with self.store.alone():
             if self.store.epoch(self.lock) != self.number:
-                raise Fenced("another apply has taken over the lock")
+                raise Fenced("this writer of the ledger was cut off")
             self.store.add("ledger", records)
             self.store.add("journal", [("", value) for value in journal])

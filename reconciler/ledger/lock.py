@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from reconciler.clients.log import Unsure
 from reconciler.core.lock import BEAT, BREAK, CLAIM, RELEASE, Beat, Holder, encode
@@ -26,6 +27,7 @@ LEASE = 30.0  # seconds a holder may be silent
 HIDDEN = (
     30.0  # seconds an unfinished transaction can hide what was written after it, with room to spare
 )
+HANGING = "A transaction hangs in this topic: `kafka-transactions.sh find-hanging` names it, `abort` ends it."
 LOOK = 5.0  # seconds in which a claim whose answer was lost is looked for
 PAUSE = 0.2  # seconds between two tries
 MARGIN = 5.0  # seconds before the end of a lease in which nothing new is begun
@@ -175,7 +177,8 @@ def _try(tail: Tail, who: str, lease: float) -> Held | Holder:
     before = tail.follow().holder
     if before is not None and not _over(before):
         return before
-    writer = store.coming(cluster_id)  # connects while the claim is made
+    # Where nobody was, the writer connects while the claim is made.
+    writer = partial(store.writer, cluster_id) if before else store.coming(cluster_id)
     me = uuid.uuid4().hex
     now = datetime.now(UTC).isoformat(timespec="seconds")
     sent = time.monotonic()
@@ -199,23 +202,31 @@ def _claimed(tail: Tail, claim: Beat) -> int:
             for beat in tail.follow().beats:
                 if (beat.op, beat.id) == (CLAIM, claim.id):
                     return beat.offset
-            time.sleep(0.2)
+            time.sleep(PAUSE)
         raise
 
 
 def _past(tail: Tail, offset: int) -> Holder | None:
     """The holder by the log up to this place at least.
 
-    A writer that was killed in a transaction hides what comes after it.
+    A writer that was killed in a transaction hides what comes after it, until that ends for its age. One that the
+    broker has forgotten would hide it for ever: it is ended. A holder who is cut off by that goes on (see `Held`).
     """
-    end = time.monotonic() + HIDDEN
+    if not _followed(tail, offset, HIDDEN):
+        tail.store.writer(tail.cluster_id)
+        if not _followed(tail, offset, LOOK):
+            raise Failed(f"{tail.store.name}: what was just written cannot be read", hint=HANGING)
+    return tail.holder
+
+
+def _followed(tail: Tail, offset: int, seconds: float) -> bool:
+    """Whether the log could be read up to this place in so many seconds."""
+    end = time.monotonic() + seconds
     while tail.follow().next <= offset:
         if time.monotonic() > end:
-            raise Failed(
-                f"{tail.store.name}: our own claim on the lock cannot be read after {HIDDEN:g} s"
-            )
-        time.sleep(0.2)
-    return tail.holder
+            return False
+        time.sleep(PAUSE)
+    return True
 
 
 def _over(found: Holder) -> bool:

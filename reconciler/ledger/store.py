@@ -58,10 +58,11 @@ class Store(Protocol):
     def append(self, key: str, value: bytes) -> int:
         """Append one record, and say where. Raises log.Unsure when it is not known whether it was written."""
 
-    def writer(self, lock: str) -> Writer: ...
+    def writer(self, lock: str) -> Writer:
+        """A new writer: it cuts the former one off, and what that one had not finished was never written."""
 
     def coming(self, lock: str) -> Callable[[], Writer]:
-        """A writer on its way: it cuts nobody off until it is called."""
+        """A writer on its way, for after one that had finished: it cuts nobody off until it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +146,15 @@ class TopicStore:
         return log.append(self.kafka, self.name, key, value)
 
     def writer(self, lock: str) -> Writer:
-        return self.coming(lock)()
+        inner = self._inner(lock).open().clear([self.name, self.journal_name])
+        return TopicWriter(inner, self.name, self.journal_name)
 
     def coming(self, lock: str) -> Callable[[], Writer]:
-        inner = log.Writer(self.kafka, f"kstate-{self.name}-{lock}", self.name)
+        inner = self._inner(lock)
         return lambda: TopicWriter(inner.open(), self.name, self.journal_name)
+
+    def _inner(self, lock: str) -> log.Writer:
+        return log.Writer(self.kafka, f"kstate-{self.name}-{lock}", self.name)
 
 
 @dataclass(frozen=True, slots=True)

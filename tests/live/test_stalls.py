@@ -6,10 +6,13 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
+from kafka.protocol.producer import InitProducerIdRequest, ProduceRequest
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from reconciler.clients import log
 from reconciler.clients.kafka import login
@@ -20,7 +23,12 @@ from reconciler.ledger.store import TopicStore
 from tests.live.conftest import Live
 
 # A transaction is given up after a second, a lease is over after six: everything here is quicker than in earnest.
-QUICK = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "300"}
+QUICK = {
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "300",
+    # Lets a test write what no coordinator knows of: what a broker leaves that was killed at the wrong moment.
+    "transaction.partition.verification.enable": "false",
+}
+CONCURRENT_TRANSACTIONS = 51
 TRANSACTION_MS, LEASE = 1_000, 6.0
 
 
@@ -31,11 +39,12 @@ def stalling(sandboxes: Callable[..., Live]) -> Live:
 
 
 @pytest.fixture
-def store(stalling: Live, name: str, monkeypatch: pytest.MonkeyPatch) -> TopicStore:
+def store(stalling: Live, name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TopicStore]:
     monkeypatch.setattr(log, "TRANSACTION_MS", TRANSACTION_MS)
-    made = TopicStore(login("stalling", stalling.bootstrap, {}, 3.0), f"__{name[-20:]}")
-    made.create()
-    return made
+    with closing(login("stalling", stalling.bootstrap, {}, 3.0)) as client:
+        made = TopicStore(client, f"__{name[-20:]}")
+        made.create()
+        yield made
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.5, 3.0])
@@ -95,3 +104,42 @@ def test_who_slept_through_its_lease_has_lost_the_lock(store: TopicStore) -> Non
         held.write()
     with pytest.raises(lock.Lost):
         held.write()
+
+
+def test_a_transaction_that_the_broker_has_forgotten_hides_nothing_for_ever(
+    store: TopicStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "HIDDEN", 1.0)
+    forgotten(store, "c1")
+    with lock.acquire(store, "c1", "ann", lease=LEASE) as held:
+        write_on(held, 0, 1)
+    assert [e.key for e in store.entries() if "|" not in e.key] == ["0-0"]
+
+
+def test_what_was_left_unfinished_is_not_committed_by_the_next_writer(store: TopicStore) -> None:
+    forgotten(store, "c1")
+    store.writer("c1").write([("mine", b"x")], [])
+    assert [e.key for e in store.entries()] == ["mine"]
+
+
+def forgotten(store: TopicStore, about: str) -> None:
+    """A record in a transaction that nobody will end: the coordinator has never heard of it."""
+    store.writer(about)  # finds the coordinator, which makes its topic for the first one who asks
+    lean = store.kafka.lean
+    name = f"kstate-{store.name}-{about}"
+    asking = InitProducerIdRequest(
+        transactional_id=name, transaction_timeout_ms=1000, max_version=2
+    )
+    while (begun := lean.send(asking)).error_code == CONCURRENT_TRANSACTIONS:
+        time.sleep(0.1)  # the one before is just being ended
+    assert begun.error_code == 0
+    batch = DefaultRecordBatchBuilder(2, 0, 1, begun.producer_id, begun.producer_epoch, 0, 1000)
+    batch.append(0, None, b"never", b"x", [])
+    data = ProduceRequest.TopicProduceData
+    part = data.PartitionProduceData(index=0, records=bytes(batch.build()))
+    topics = [data(name=store.name, partition_data=[part])]
+    produce = ProduceRequest(
+        transactional_id=name, acks=-1, timeout_ms=3000, topic_data=topics, max_version=9
+    )
+    (answered,) = lean.send(produce).responses
+    assert [part.error_code for part in answered.partition_responses] == [0]

@@ -27,6 +27,7 @@ CLUSTER = "race"
 def main(bootstrap: str, ledger: str, admin: str, file: str) -> None:
     # A real lease lasts 30 s; everything here runs on a tenth of that.
     lock.MARGIN = 0.5
+    lock.HIDDEN = 5.0
     log.TRANSACTION_MS = 2_000
     with open(file, "a") as told, open(f"{file}.why", "a") as why:
         while True:
