@@ -191,6 +191,8 @@ def _behind_tls(port: int, context: ssl.SSLContext) -> Iterator[int]:
 
     async def end() -> None:
         server.close()
+        # Who was just accepted is a task that has not begun: cancelled now, it would leave its socket open.
+        await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
